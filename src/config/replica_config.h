@@ -1,0 +1,89 @@
+// A changefeed's configuration: TOML as users write it, JSON as etcd and the API carry it. Names
+// and defaults as TiCDC's.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/status.h"
+
+namespace cdc {
+
+struct FilterConfig {
+  std::vector<std::string> rules = {"*.*"};
+  std::vector<uint64_t> ignore_txn_start_ts;
+};
+
+struct MounterConfig {
+  int worker_num = 16;
+};
+
+struct DispatchRule {
+  std::vector<std::string> matcher;
+  std::string dispatcher;  // the old name of `partition`
+  std::string partition;
+  std::string topic;
+  std::string index;
+  std::vector<std::string> columns;
+};
+
+struct MySqlConfig {  // sink.mysql-config; the URI's parameters win
+  std::optional<int> worker_count;
+  std::optional<int> max_txn_row;
+  std::optional<int> max_multi_update_row;
+  std::optional<int> max_multi_update_row_size;
+  std::optional<std::string> tidb_txn_mode;
+  std::optional<std::string> ssl_ca;
+  std::optional<std::string> ssl_cert;
+  std::optional<std::string> ssl_key;
+  std::optional<std::string> time_zone;
+  std::optional<std::string> write_timeout;
+  std::optional<std::string> read_timeout;
+  std::optional<std::string> timeout;
+  std::optional<bool> enable_batch_dml;
+  std::optional<bool> enable_multi_statement;
+  std::optional<bool> enable_cache_prepared_statement;
+};
+
+struct SinkConfig {
+  std::string protocol;
+  std::vector<DispatchRule> dispatchers;
+  std::string transaction_atomicity;  // "", "none", "table"
+  std::optional<bool> safe_mode;
+  MySqlConfig mysql;
+};
+
+struct SchedulerConfig {
+  std::string type = "table-number";
+  int polling_time = -1;
+};
+
+struct ReplicaConfig {
+  uint64_t memory_quota = uint64_t{1} << 30;  // bytes, per changefeed and node
+  bool case_sensitive = false;
+  bool force_replicate = false;
+  bool ignore_ineligible_table = false;
+  bool check_gc_safe_point = true;
+  bool bdr_mode = false;
+  FilterConfig filter;
+  MounterConfig mounter;
+  SinkConfig sink;
+  SchedulerConfig scheduler;
+
+  // Strict: an unknown key is an error (kInvalidReplicaConfig or kDecode) that names it. Keys that
+  // TiCDC knows and this version does not act on are refused by name too, unless they are set to
+  // what this version does anyway.
+  static Result<ReplicaConfig> FromToml(std::string_view text, std::string_view file_name);
+  // As stored in etcd: lenient, keys unknown to this version are kept out and ignored (a newer
+  // writer's).
+  static Result<ReplicaConfig> FromJson(std::string_view text);
+  std::string ToJson() const;
+  // Relations between fields and syntax of the rules; no I/O.
+  Status Validate() const;
+};
+
+}  // namespace cdc

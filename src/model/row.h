@@ -1,0 +1,48 @@
+// Rows: what the mounter makes of KvEvents and what dispatcher, encoders and sinks work on.
+#pragma once
+
+#include <cstddef>
+#include <memory>
+#include <memory_resource>
+#include <span>
+#include <vector>
+
+#include "model/datum.h"
+#include "model/kv_event.h"
+#include "model/table_info.h"
+
+namespace cdc {
+
+// One row's change. `before` and `after` follow `table->columns`; an insert has no before, a delete
+// no after.
+struct RowChange {
+  const TableInfo* table = nullptr;  // kept alive by the batch
+  TableId physical_id{};             // the partition's id, or table->id
+  Ts start_ts;
+  Ts commit_ts;
+  std::span<const Datum> before;
+  std::span<const Datum> after;
+  size_t bytes = 0;  // of the values, for quotas and statistics
+  bool is_insert() const { return before.empty(); }
+  bool is_delete() const { return after.empty(); }
+  bool is_update() const { return !before.empty() && !after.empty(); }
+};
+
+// Rows of one physical table in commit order, with all the memory they point into. Rows of one
+// transaction are adjacent and never split between batches, unless the transaction is larger than
+// the reader's byte limit (then `txn_open` is set on all batches but its last). Moves; immutable
+// and shareable between threads once filled.
+struct RowBatch {
+  RowBatch() : arena(std::make_unique<std::pmr::monotonic_buffer_resource>()) {}
+
+  std::vector<RowChange> rows;
+  bool txn_open = false;
+  size_t bytes = 0;  // of all rows
+
+  std::unique_ptr<std::pmr::monotonic_buffer_resource>
+      arena;                         // Datums and values made by the mounter
+  std::vector<KvEvent> events;       // own the buffers the Datums view
+  std::vector<TableInfoPtr> tables;  // the versions that rows point to
+};
+
+}  // namespace cdc
