@@ -5,7 +5,7 @@
 #include <functional>
 #include <string>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace cdc {
 

@@ -4,7 +4,7 @@
 #include <compare>
 #include <cstdint>
 
-#include <fmt/core.h>
+#include <fmt/format.h>
 
 namespace cdc {
 

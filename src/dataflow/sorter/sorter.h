@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <vector>
 
+#include "base/memory_quota.h"
 #include "base/status.h"
 #include "model/kv_event.h"
 
@@ -33,8 +33,15 @@ class SpanSorter {
   // The next events with commit_ts <= min(resolved, bound), at most about `bytes_max` of them,
   // whole transactions as long as they fit. Events given out leave the sorter.
   virtual Result<EventBatch> Scan(Ts bound, size_t bytes_max) = 0;
+  // The lowest commit ts held, Ts::Max() when empty. Everything below it and up to the resolved ts
+  // has been given out.
+  virtual Ts FirstPending() const = 0;
   // Bytes held now.
   virtual size_t bytes() const = 0;
 };
+
+// In memory only. What it holds counts against `quota` (which outlives it); the quota is not a
+// limit here: back-pressure is the business of those who append.
+std::unique_ptr<SpanSorter> MakeMemorySorter(MemoryQuota& quota);
 
 }  // namespace cdc
