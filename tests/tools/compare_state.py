@@ -62,6 +62,11 @@ class Report:
     def equal(self) -> bool:
         return self.count == 0
 
+    def check(self) -> None:
+        """Raises an AssertionError that shows the differences, if there are any."""
+        if not self.equal:
+            raise AssertionError(f"{self.count} differences\n{self}")
+
     def __str__(self) -> str:
         return "\n".join(self.lines) or "no difference"
 
@@ -108,6 +113,8 @@ def _compare_tables(left: Table, right: Table, rules: Rules, report: Report) -> 
     there = [c for c in right.column_names() if not rules.skip_column(left, c)]
     if [c.lower() for c in kept] != [c.lower() for c in there]:
         report.add(name, f"expected the columns {kept}, has {there}")
+        return
+    if not kept:  # then the number of rows says nothing either
         return
     _compare_rows(left, right, kept, report)
 

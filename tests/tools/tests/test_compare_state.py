@@ -80,3 +80,7 @@ def test_a_table_that_cannot_be_read_is_a_difference():
 def test_says_how_much_more_there_is():
     report = compare(state([[str(i), "a"] for i in range(50)]), state([]), limit=5)
     assert report.count == 50 and len(report.lines) == 6
+
+
+def test_no_rows_are_compared_when_all_columns_are_left_out():
+    assert found(state([["1", "a"]]), state([]), skip_column=lambda table, name: True) == []

@@ -1,0 +1,195 @@
+"""What may differ between an upstream and its copy, one by one, each with the reason.
+
+Everything that is not listed here must be equal. Three tables: what a MariaDB cannot hold; what a
+playground cannot hold of a recording, since its TiDB is older than the one that was recorded; and
+what is different each time a workload runs. A playground's own changes arrive in another whole.
+"""
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+
+from compare_state import Rules
+from recording import Recording
+from state import State, Table
+
+
+@dataclass(frozen=True)
+class Exclude:
+    """A table (`name`, of the case's first database, or `database.name`; globs) that the changefeed
+    leaves out by a filter rule; it must not be there downstream."""
+
+    table: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class SkipDdl:
+    """DDLs (a regular expression on the query) that the changefeed leaves out by their start ts."""
+
+    pattern: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ignore:
+    """Cells that are not compared: a column of a table (globs), by default all of it."""
+
+    table: str
+    reason: str
+    column: str = "*"
+
+
+Exception_ = Exclude | SkipDdl | Ignore
+
+_VECTOR = "MariaDB 10.11 has no VECTOR type"
+_EXPRESSION_INDEX = "MariaDB has no indexes on expressions"
+_NO_RECOVER = "MariaDB cannot bring a dropped table back (RECOVER, FLASHBACK)"
+_CHECK = "MariaDB has no [NOT] ENFORCED for a CHECK"
+
+MARIADB: dict[str, list[Exception_]] = {
+    "02_types_string": [Exclude("colls", "MariaDB has no collations utf8mb4_0900_*")],
+    "04_types_json_enum_set_vector": [
+        Exclude("vecs", _VECTOR),
+        Exclude("jmv", "MariaDB has no multi-valued indexes"),
+    ],
+    "05_keys": [Exclude("idx_mix", _EXPRESSION_INDEX)],
+    "07_generated_columns": [
+        Exclude("g_pk", "MariaDB refuses NOT NULL on a generated column"),
+        Exclude("g_uk", "MariaDB refuses NOT NULL on a generated column"),
+        Exclude("g_types", "MariaDB refuses DATETIME + INTERVAL in a generated column"),
+    ],
+    "08_defaults_add_column": [Exclude("d4", "MariaDB has no UUID_TO_BIN()")],
+    "10_ddl_tables": [Exclude("rec*", _NO_RECOVER)],
+    "11_ddl_index": [
+        Exclude("sp", _VECTOR),
+        Exclude("sp_partial", "MariaDB has no partial indexes"),
+        SkipDdl(r"ADD INDEX `?kexpr`? *\(\(", _EXPRESSION_INDEX),
+    ],
+    "12_ddl_database": [
+        SkipDdl(r"COLLATE =? ?utf8mb4_0900_ai_ci", "MariaDB has no collations utf8mb4_0900_*"),
+        Exclude("c12_ddl_database_fb*.*", _NO_RECOVER),
+    ],
+    "13_partitions": [
+        SkipDdl(
+            r"ALTER TABLE l REORGANIZE PARTITION north, east",
+            "MariaDB reorganizes partitions only where they are neighbours",
+        ),
+    ],
+    "14_views_sequences_temp": [
+        Exclude("tmp_global", "MariaDB has no global temporary tables"),
+    ],
+    "18_wide_rows": [
+        Exclude("w500", "MariaDB: a row holds at most 8126 bytes besides its blobs"),
+        Exclude("w1000", "MariaDB: a row holds at most 8126 bytes besides its blobs"),
+    ],
+    "27_check_constraints": [Exclude("c", _CHECK), Exclude("off_", _CHECK)],
+}
+MARIADB["12_ddl_database_safe"] = MARIADB["12_ddl_database"][:1]
+MARIADB["14_views_sequences_temp_safe"] = MARIADB["14_views_sequences_temp"]
+
+_OLDER_MODIFY = "the playground's TiDB refuses MODIFY COLUMN with a new type on a partitioned table"
+
+OLDER_TIDB: dict[str, list[Exception_]] = {
+    "11_ddl_index": [
+        Exclude("sp_partial", "the playground's TiDB checks a partial unique index for all rows"),
+    ],
+    "13_partitions": [
+        SkipDdl(r"ALTER TABLE r MODIFY COLUMN extra VARCHAR", _OLDER_MODIFY),
+        Ignore("r_moved", _OLDER_MODIFY, "extra"),
+    ],
+}
+
+_NOW = "the time of the run"
+_AUTO_RANDOM = "AUTO_RANDOM ids are random"
+_CONCURRENT = "concurrent sessions: each run ends in another state"
+
+EACH_RUN: dict[str, list[Exception_]] = {
+    "03_types_time": [
+        Ignore("autots", _NOW, column) for column in ("created", "updated", "dtc", "dtu", "td")
+    ],
+    "05_keys": [
+        Ignore("ar", _AUTO_RANDOM, "id"),
+        Ignore("ar_multi", _AUTO_RANDOM, "id"),
+        Ignore("ar_multi", _AUTO_RANDOM, "a"),
+        Ignore("aru", _AUTO_RANDOM, "id"),
+    ],
+    "08_defaults_add_column": [
+        Ignore("d3", _NOW),
+        Ignore("d4", "expression defaults: time, RAND() and UUID()"),
+    ],
+    "09_ddl_columns": [
+        Ignore("r", "the playground's TiDB reads an INT UNSIGNED as signed after MODIFY to BIGINT", "u")
+    ],
+    "10_ddl_tables": [
+        Ignore("opt_ai2ar", _AUTO_RANDOM, "id"),
+        Ignore("opt_ar", _AUTO_RANDOM, "id"),
+    ],
+    "11_ddl_index": [
+        Ignore("sp_partial", "the playground's TiDB checks a partial unique index for all rows")
+    ],
+    "13_partitions": [
+        Ignore("r_moved", _OLDER_MODIFY, "extra"),
+        Ignore("kp", _AUTO_RANDOM, "id"),
+        Ignore("rts", "an UPDATE ... LIMIT 1 takes the row that it finds first", "at"),
+    ],
+    "17_large_txn": [Ignore("side", _CONCURRENT)],
+    "20_bank": [Ignore("*", _CONCURRENT)],
+    "21_oltp": [Ignore("*", _CONCURRENT)],
+    "22_ddl_under_load": [Ignore("*", _CONCURRENT)],
+    "23_ttl_placement_resource": [Ignore("ttl2", _NOW, "seen_at"), Ignore("ttl3", _NOW, "seen_at")],
+}
+
+
+def matches(case: Recording, pattern: str, table: Table) -> bool:
+    """An Exclude's or Ignore's table pattern; a table name alone is of any of the case's databases."""
+    name = table.full_name if "." in pattern else table.name
+    return table.database in case.meta["databases"] and fnmatch.fnmatchcase(name, pattern)
+
+
+def excluding_rules(case: Recording, exceptions: list[Exception_]) -> list[str]:
+    """The case's filter rules, and one more for each excluded table."""
+    rules = list(case.meta["filter"])
+    for exception in exceptions:
+        if isinstance(exception, Exclude):
+            table = exception.table
+            databases = [] if "." in table else case.meta["databases"]
+            rules += [f"!{database}.{table}" for database in databases] or [f"!{table}"]
+    return rules
+
+
+def skipped_ddls(exceptions: list[Exception_]) -> list[str]:
+    return [exception.pattern for exception in exceptions if isinstance(exception, SkipDdl)]
+
+
+def arriving(
+    state: State, case: Recording, exceptions: list[Exception_], force_replicate: bool
+) -> State:
+    """The part of an upstream's state that a changefeed brings to its downstream."""
+
+    def arrives(table: Table) -> bool:
+        if any(isinstance(e, Exclude) and matches(case, e.table, table) for e in exceptions):
+            return False
+        return force_replicate or table.kind != "table" or table.usable_key() is not None
+
+    kept = {key: table for key, table in state.tables.items() if arrives(table)}
+    return State(dict(state.databases), kept)
+
+
+def rules_for(case: Recording, exceptions: list[Exception_], schema: bool) -> Rules:
+    def skip_column(table: Table, column: str) -> bool:
+        return any(
+            isinstance(e, Ignore)
+            and matches(case, e.table, table)
+            and fnmatch.fnmatchcase(column, e.column)
+            for e in exceptions
+        )
+
+    def schema_value(table: Table, column: str | None, what: str, value):
+        """The definition of a column that is not compared; the CREATE text names all columns."""
+        ignored = skip_column(table, column) if column else what == "create" and any(
+            skip_column(table, name) for name in table.column_names()
+        )
+        return None if ignored else value
+
+    return Rules(schema=schema, skip_column=skip_column, schema_value=schema_value)
