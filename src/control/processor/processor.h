@@ -1,4 +1,5 @@
-// One changefeed's dataflow on this node: from the region feed through sorter and mounter into the sink.
+// One changefeed's dataflow on this node: from the region feed through sorter and mounter into the
+// sink.
 #pragma once
 
 #include <memory>
@@ -32,9 +33,11 @@ struct ProcessorOptions {
 
 // What the processor has reached, for its task position in etcd.
 struct ProcessorPosition {
-  Ts checkpoint;   // min over its tables of what the sink has acknowledged, and the schema's resolved ts
-  Ts resolved;     // min over its tables of what has been received
-  // For every DDL with commit ts <= this, all tables here that it touches have been written up to the DDL.
+  Ts checkpoint;  // min over its tables of what the sink has acknowledged, and the schema's
+                  // resolved ts
+  Ts resolved;    // min over its tables of what has been received
+  // For every DDL with commit ts <= this, all tables here that it touches have been written up to
+  // the DDL.
   Ts ddl_reached;
   uint64_t rows = 0;            // written since the start
   std::optional<Status> error;  // set: the dataflow has stopped and does not recover
@@ -48,25 +51,29 @@ struct TableProgress {
   SpanProgress feed;
 };
 
-// Threads: all calls from any thread, none blocks on the network. Opening (schema snapshot, sink connection) goes on in a thread of
+// Threads: all calls from any thread, none blocks on the network. Opening (schema snapshot, sink
+// connection) goes on in a thread of
 //   its own; tables may be added meanwhile, and Position() stays at the start until then.
-// Order: a table that a DDL touches passes the DDL's commit ts only after SetDdlFinished(ts) with that ts or a later one.
-// Errors: the first one stops the dataflow and shows in Position().
+// Order: a table that a DDL touches passes the DDL's commit ts only after SetDdlFinished(ts) with
+// that ts or a later one. Errors: the first one stops the dataflow and shows in Position().
 class Processor {
  public:
   static std::unique_ptr<Processor> Start(ProcessorOptions options);
-  virtual ~Processor() = default;  // ends the subscriptions, drops what is not yet written, joins its threads
+  virtual ~Processor() =
+      default;  // ends the subscriptions, drops what is not yet written, joins its threads
 
   // Captures this physical table's changes after `start`. No effect if it is here already.
   virtual void AddTable(TableId table, Ts start) = 0;
-  // Stops capturing; what is not yet written is dropped. Returns the table's checkpoint; nullopt if it is not here.
+  // Stops capturing; what is not yet written is dropped. Returns the table's checkpoint; nullopt if
+  // it is not here.
   virtual std::optional<Ts> RemoveTable(TableId table) = 0;
   // All DDLs with commit ts <= `ts` have run downstream. Monotonic.
   virtual void SetDdlFinished(Ts ts) = 0;
 
   virtual ProcessorPosition Position() const = 0;
   virtual std::vector<TableId> Tables() const = 0;
-  virtual std::vector<TableProgress> Progress() const = 0;  // slowest first; costs a pass over the tables
+  virtual std::vector<TableProgress> Progress()
+      const = 0;  // slowest first; costs a pass over the tables
 };
 
 }  // namespace cdc

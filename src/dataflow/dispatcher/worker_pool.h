@@ -12,11 +12,13 @@
 
 namespace cdc {
 
-// Something that runs in short steps on one worker thread, whenever it was scheduled since its last step began.
+// Something that runs in short steps on one worker thread, whenever it was scheduled since its last
+// step began.
 class Task {
  public:
   virtual ~Task() = default;
-  // One step; true: there is more to do, run again after the other tasks had a turn. Never two steps at a time.
+  // One step; true: there is more to do, run again after the other tasks had a turn. Never two
+  // steps at a time.
   virtual bool Step() = 0;
 
  private:

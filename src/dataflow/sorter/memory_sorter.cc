@@ -2,7 +2,6 @@
 #include <mutex>
 #include <numeric>
 
-#include "base/check.h"
 #include "dataflow/sorter/sorter.h"
 
 namespace cdc {
@@ -41,18 +40,20 @@ void SortByCommit(std::vector<KvEvent>& events) {
 // need a merge.
 class MemorySorter : public SpanSorter {
  public:
-  explicit MemorySorter(MemoryQuota& quota) : quota_(quota) {}
+  explicit MemorySorter(std::shared_ptr<MemoryQuota> quota) : quota_(std::move(quota)) {}
 
-  ~MemorySorter() override { quota_.Release(bytes_); }
+  ~MemorySorter() override { quota_->Release(bytes_); }
 
   Status Append(std::vector<KvEvent> events) override {
     const size_t size = Bytes(events);
-    quota_.Force(size);
     std::lock_guard lock(mutex_);
+    for (const KvEvent& event : events)
+      if (event.commit_ts <= resolved_)
+        return Status(Code::kEventFeedEvent, "a change at {} came after the resolved ts {}",
+                      event.commit_ts, resolved_);
+    quota_->Force(size);
     bytes_ += size;
     for (KvEvent& event : events) {
-      CDC_CHECK(event.commit_ts > resolved_, "event at {} below the resolved ts {}",
-                event.commit_ts, resolved_);
       incoming_first_ = std::min(incoming_first_, event.commit_ts);
       incoming_.push_back(std::move(event));
     }
@@ -92,7 +93,7 @@ class MemorySorter : public SpanSorter {
       bytes_ -= size;
       batch.caught_up = FirstPendingLocked() > bound;
     }
-    quota_.Release(size);
+    quota_->Release(size);
     return batch;
   }
 
@@ -144,7 +145,7 @@ class MemorySorter : public SpanSorter {
     return next_ < ready_.size();
   }
 
-  MemoryQuota& quota_;
+  const std::shared_ptr<MemoryQuota> quota_;
   mutable std::mutex mutex_;  // guards all below; released while sorting
   std::vector<KvEvent> incoming_;
   Ts incoming_first_ = Ts::Max();
@@ -157,8 +158,8 @@ class MemorySorter : public SpanSorter {
 
 }  // namespace
 
-std::unique_ptr<SpanSorter> MakeMemorySorter(MemoryQuota& quota) {
-  return std::make_unique<MemorySorter>(quota);
+std::unique_ptr<SpanSorter> MakeMemorySorter(std::shared_ptr<MemoryQuota> quota) {
+  return std::make_unique<MemorySorter>(std::move(quota));
 }
 
 }  // namespace cdc

@@ -26,6 +26,7 @@ struct EventBatch {
 class SpanSorter {
  public:
   virtual ~SpanSorter() = default;
+  // kEventFeedEvent: an event at or below the resolved ts; nothing was taken.
   virtual Status Append(std::vector<KvEvent> events) = 0;
   // Every later event has a greater commit ts. Monotonic; does not block.
   virtual void Advance(Ts resolved) = 0;
@@ -40,8 +41,8 @@ class SpanSorter {
   virtual size_t bytes() const = 0;
 };
 
-// In memory only. What it holds counts against `quota` (which outlives it); the quota is not a
-// limit here: back-pressure is the business of those who append.
-std::unique_ptr<SpanSorter> MakeMemorySorter(MemoryQuota& quota);
+// In memory only. What it holds counts against `quota`; the quota is not a limit here:
+// back-pressure is the business of those who append.
+std::unique_ptr<SpanSorter> MakeMemorySorter(std::shared_ptr<MemoryQuota> quota);
 
 }  // namespace cdc

@@ -34,7 +34,7 @@ class MemorySorterTest : public testing::Test {
     return Text(last_.events);
   }
 
-  MemoryQuota quota_{1 << 30};
+  std::shared_ptr<MemoryQuota> quota_ = std::make_shared<MemoryQuota>(1 << 30);
   std::unique_ptr<SpanSorter> sorter_ = MakeMemorySorter(quota_);
   EventBatch last_;
 };
@@ -74,14 +74,14 @@ TEST_F(MemorySorterTest, CutsBetweenTransactionsUnlessOneIsHuge) {
 
 TEST_F(MemorySorterTest, CountsWhatItHoldsAgainstTheQuota) {
   Append({Event(1, 3, "a", 1000)});
-  EXPECT_EQ(quota_.used(), sorter_->bytes());
-  EXPECT_GT(quota_.used(), 1000u);
+  EXPECT_EQ(quota_->used(), sorter_->bytes());
+  EXPECT_GT(quota_->used(), 1000u);
   sorter_->Advance(Ts(3));
   Scan(3);
-  EXPECT_EQ(quota_.used(), 0u);
+  EXPECT_EQ(quota_->used(), 0u);
   Append({Event(4, 5, "a", 1000)});
   sorter_.reset();
-  EXPECT_EQ(quota_.used(), 0u);
+  EXPECT_EQ(quota_->used(), 0u);
 }
 
 // Property: whatever the order of arrival, resolved timestamps and reads, what comes out is what

@@ -1,0 +1,172 @@
+#include "dataflow/dispatcher/dataflow.h"
+
+#include <algorithm>
+
+#include "base/check.h"
+#include "base/clock.h"
+#include "base/log.h"
+
+namespace cdc {
+
+Dataflow::Dataflow(DataflowOptions options)
+    : options_(std::move(options)),
+      sorter_quota_(std::make_shared<MemoryQuota>(options_.memory_quota / 2)),
+      sink_quota_(options_.memory_quota / 2),
+      schema_bound_(options_.start.raw()),
+      ddl_finished_(options_.start) {}
+
+void Dataflow::Stop() {
+  for (const auto& table : Tables()) table->Stop();
+}
+
+Result<std::shared_ptr<TableFlow>> Dataflow::AddTable(TableId id, Ts start) {
+  auto mounter = options_.make_mounter(id);
+  if (!mounter) return Unexpected(mounter.error());
+  FlowHost& host = *this;
+  std::lock_guard lock(mutex_);
+  auto& slot = tables_[id];
+  if (slot) return slot;
+  slot = std::make_shared<TableFlow>(id, start, options_.target, MakeMemorySorter(sorter_quota_),
+                                     *std::move(mounter), host);
+  for (const DdlEventPtr& ddl : pending_ddls_)
+    if (ddl->commit_ts > start && std::ranges::find(ddl->blocked, id) != ddl->blocked.end())
+      slot->AddBarrier(ddl->commit_ts);
+  return slot;
+}
+
+std::optional<Ts> Dataflow::RemoveTable(TableId id) {
+  std::shared_ptr<TableFlow> table;
+  {
+    std::lock_guard lock(mutex_);
+    const auto found = tables_.find(id);
+    if (found == tables_.end()) return std::nullopt;
+    table = std::move(found->second);
+    tables_.erase(found);
+  }
+  table->Stop();
+  return table->Checkpoint();
+}
+
+bool Dataflow::CanDrain() const {
+  if (sink_quota_.used() > 0) return true;
+  return std::ranges::any_of(Tables(), [](const auto& table) { return table->HasWork(); });
+}
+
+Status Dataflow::Append(TableFlow& table, std::vector<KvEvent> events, std::stop_token stop) {
+  // Nothing to drain means that only what is still to come (a resolved ts, a DDL's end) can free
+  // memory: then let it in.
+  while (sorter_quota_->Exceeded() && CanDrain() && !failed_.load() && !stop.stop_requested()) {
+    static LogLimiter limiter(10s);
+    if (limiter.Allow())
+      LogWarn("the sink is slower than the feed, holding the feed back: {} MiB in the sorters",
+              sorter_quota_->used() >> 20);
+    SystemClock().SleepFor(5ms, stop);
+  }
+  return table.Append(std::move(events));
+}
+
+void Dataflow::AdvanceResolved(TableFlow& table, Ts resolved) {
+  table.AdvanceResolved(resolved);
+  if (table.HasWork()) Schedule(table.shared_from_this());
+}
+
+void Dataflow::Schedule(const std::shared_ptr<TableFlow>& table) {
+  options_.workers->Schedule(table, static_cast<uint64_t>(Raw(table->id())));
+}
+
+void Dataflow::AdvanceSchema() {
+  {
+    std::lock_guard lock(mutex_);
+    const Ts resolved = options_.schema->resolved();
+    const Ts seen = SchemaBound();
+    if (resolved <= seen) return;
+    for (const DdlEventPtr& ddl : options_.schema->DdlsAfter(seen)) {
+      if (ddl->commit_ts > resolved) break;  // came after resolved() was read
+      if (ddl->commit_ts <= ddl_finished_) continue;
+      pending_ddls_.push_back(ddl);
+      for (const TableId id : ddl->blocked)
+        if (const auto found = tables_.find(id); found != tables_.end())
+          found->second->AddBarrier(ddl->commit_ts);
+    }
+    schema_bound_.store(resolved.raw());
+  }
+  for (const auto& table : Tables())
+    if (table->HasWork()) Schedule(table);
+}
+
+void Dataflow::FinishDdls(Ts ts) {
+  {
+    std::lock_guard lock(mutex_);
+    if (ts <= ddl_finished_) return;
+    ddl_finished_ = ts;
+    std::erase_if(pending_ddls_, [&](const DdlEventPtr& ddl) { return ddl->commit_ts <= ts; });
+  }
+  for (const auto& table : Tables()) {
+    table->FinishDdls(ts);
+    if (table->HasWork()) Schedule(table);
+  }
+}
+
+Ts Dataflow::Checkpoint() const {
+  Ts checkpoint = std::min(SchemaBound(), options_.target);
+  for (const auto& table : Tables()) checkpoint = std::min(checkpoint, table->Checkpoint());
+  return checkpoint;
+}
+
+Ts Dataflow::Resolved() const {
+  Ts resolved = std::min(SchemaBound(), options_.target);
+  for (const auto& table : Tables()) resolved = std::min(resolved, table->Resolved());
+  return resolved;
+}
+
+Ts Dataflow::DdlReached() const {
+  Ts reached = SchemaBound();
+  for (const auto& table : Tables()) reached = std::min(reached, table->DdlReached());
+  return reached;
+}
+
+std::vector<DdlEventPtr> Dataflow::PendingDdls() const {
+  std::lock_guard lock(mutex_);
+  return pending_ddls_;
+}
+
+std::vector<std::shared_ptr<TableFlow>> Dataflow::Tables() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::shared_ptr<TableFlow>> tables;
+  tables.reserve(tables_.size());
+  for (const auto& [id, table] : tables_) tables.push_back(table);
+  return tables;
+}
+
+bool Dataflow::AdmitBatch(const std::shared_ptr<Task>& table, TableId id) {
+  if (failed_.load()) return false;
+  if (!sink_quota_.Exceeded()) return true;
+  std::lock_guard lock(mutex_);
+  // Looked at again under the lock that BatchDone takes to collect the parked: no wake-up is lost.
+  if (!sink_quota_.Exceeded()) return true;
+  parked_.push_back({table, id});
+  return false;
+}
+
+void Dataflow::BatchSent(size_t bytes) { sink_quota_.Force(bytes); }
+
+void Dataflow::BatchDone(size_t bytes, size_t rows) {
+  sink_quota_.Release(bytes);
+  rows_written_.fetch_add(rows, std::memory_order_relaxed);
+  if (sink_quota_.Exceeded()) return;
+  std::vector<Parked> woken;
+  {
+    std::lock_guard lock(mutex_);
+    woken.swap(parked_);
+  }
+  for (const Parked& parked : woken)
+    options_.workers->Schedule(parked.task, static_cast<uint64_t>(Raw(parked.id)));
+}
+
+void Dataflow::Fail(Status status) {
+  if (failed_.exchange(true)) return;
+  LogError("dataflow stopped, error=\"{}\"", status.ToString());
+  options_.on_error(std::move(status));
+}
+
+}  // namespace cdc
