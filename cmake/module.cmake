@@ -24,13 +24,18 @@ function(cdc_module name)
   endif()
 endfunction()
 
-# cdc_program(name SOURCES … DEPENDS … PACKAGES …): an executable, left in bin/ of the source tree for release builds.
+# cdc_program(name SOURCES … DEPENDS … PACKAGES …): an executable, in bin/ of the build tree.
 function(cdc_program name)
   cmake_parse_arguments(P "" "" "SOURCES;DEPENDS;PACKAGES" ${ARGN})
   add_executable(${name} ${P_SOURCES})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
   list(TRANSFORM P_DEPENDS PREPEND cdc_)
   target_link_libraries(${name} PRIVATE cdc_warnings ${P_DEPENDS} ${P_PACKAGES})
 endfunction()
+
+if(CDC_FUZZ)
+  add_custom_target(fuzzers)
+endif()
 
 # cdc_fuzzer(name source DEPENDS …): a libFuzzer program, only in CDC_FUZZ builds.
 function(cdc_fuzzer name source)
@@ -39,6 +44,8 @@ function(cdc_fuzzer name source)
     return()
   endif()
   add_executable(${name} ${source})
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+  add_dependencies(fuzzers ${name})
   list(TRANSFORM F_DEPENDS PREPEND cdc_)
   target_link_libraries(${name} PRIVATE cdc_warnings ${F_DEPENDS})
   target_link_options(${name} PRIVATE -fsanitize=fuzzer)

@@ -1,0 +1,96 @@
+# The front door. `make help` lists what there is; every program ends up in bin/.
+SHELL := /bin/bash
+JOBS ?= $(shell nproc)
+PRESET ?= release
+BUILD := build/$(PRESET)
+PYTHON := /usr/bin/python3
+export GOTOOLCHAIN ?= auto
+
+PROGRAMS := cdc cdc-replay
+SOURCES = $(shell git ls-files --cached --others --exclude-standard -- '*.h' '*.cc')
+
+.PHONY: help
+help: ## this list
+	@echo "Tidewire: change data capture for TiDB. Targets:"
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 16 | sed 's/^/  make /'
+
+.PHONY: deps
+deps: ## install the Debian packages and the Go toolchain (needs root or sudo, only if something is missing)
+	@scripts/install.sh
+
+$(BUILD)/build.ninja: CMakeLists.txt CMakePresets.json | deps
+	cmake --preset $(PRESET)
+
+.PHONY: build
+build: deps $(BUILD)/build.ninja bin/cdc-playground ## build every program into bin/
+	ninja -C $(BUILD) -j $(JOBS)
+	@mkdir -p bin
+	@for p in $(PROGRAMS); do cmp -s $(BUILD)/bin/$$p bin/$$p || cp -f $(BUILD)/bin/$$p bin/$$p; done
+
+bin/cdc-playground: $(shell find playground -name '*.go' -not -name '*_test.go' 2>/dev/null) playground/go.mod playground/go.sum | deps
+	@mkdir -p bin
+	cd playground && CGO_ENABLED=0 go build -trimpath -o ../bin/cdc-playground .
+
+.PHONY: playground
+playground: bin/cdc-playground ## run a TiDB cluster on loopback until Ctrl-C
+	bin/cdc-playground
+
+.PHONY: demo
+demo: build ## TiDB -> cdc -> MariaDB under a lively load, compared at the end (KEEP=1 leaves it running)
+	$(PYTHON) tools/demo.py
+
+.PHONY: test
+test: build test-unit test-playground test-integration ## all tests
+
+.PHONY: test-unit
+test-unit: build ## C++ unit, property and simulation tests, and those against etcd and MariaDB
+	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
+
+.PHONY: test-playground
+test-playground: deps ## the playground's own tests
+	cd playground && CGO_ENABLED=0 go vet ./... && CGO_ENABLED=0 go test ./...
+
+.PHONY: test-integration
+test-integration: build ## recordings and live workloads through the whole server (ARGS='-k bank' for a part)
+	tests/integration/run.sh $(ARGS)
+
+.PHONY: format
+format: ## format the C++ and Go code in place
+	clang-format-19 -i $(SOURCES)
+	gofmt -w playground
+
+.PHONY: format-check
+format-check: deps ## fail if the formatter would change something
+	@clang-format-19 --dry-run --Werror $(SOURCES)
+	@test -z "$$(gofmt -l playground | tee /dev/stderr)"
+
+.PHONY: tidy
+tidy: build ## clang-tidy over our sources
+	run-clang-tidy-19 -quiet -j $(JOBS) -p $(BUILD) -config-file .clang-tidy "$(CURDIR)/src/.*\.cc$$"
+
+.PHONY: asan tsan
+asan tsan: deps ## unit and simulation tests under a sanitizer
+	cmake --preset $@
+	ninja -C build/$@ -j $(JOBS)
+	ctest --test-dir build/$@ --output-on-failure -j $(JOBS) -L unit
+
+FUZZ_SECONDS ?= 60
+.PHONY: fuzz
+fuzz: deps ## every fuzz target for FUZZ_SECONDS (60)
+	cmake --preset fuzz
+	ninja -C build/fuzz -j $(JOBS) fuzzers
+	@set -e; for f in build/fuzz/bin/*_fuzz; do \
+	  corpus=build/fuzz/corpus/$$(basename $$f); mkdir -p $$corpus; \
+	  echo "== $$(basename $$f)"; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus 2>&1 | tail -n 8; \
+	  test $${PIPESTATUS[0]} -eq 0; done
+
+.PHONY: check
+check: format-check tidy asan tsan fuzz ## format, tidy, sanitizers, short fuzzing
+
+.PHONY: bench
+bench: build ## benchmarks, one line each (BENCH=regex for a part)
+	$(PYTHON) bench/run.py --build $(BUILD) $(if $(BENCH),--only '$(BENCH)')
+
+.PHONY: clean
+clean: ## remove build/ and bin/
+	rm -rf build bin
