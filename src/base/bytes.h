@@ -14,6 +14,10 @@ namespace cdc {
 std::string ToHex(std::string_view bytes);
 Result<std::string> FromHex(std::string_view hex);
 
+// Standard base64 with padding; reading, the padding may be missing.
+std::string ToBase64(std::string_view bytes);
+Result<std::string> FromBase64(std::string_view text);
+
 inline uint64_t LoadBigEndian64(const char* p) {
   uint64_t value;
   std::memcpy(&value, p, sizeof value);

@@ -100,7 +100,7 @@ struct ColumnInfo {
   bool generated_stored = false;
   std::string comment;
   // The value of rows written before the column was added; views `origin_default_storage`. NULL
-  // also for "no default".
+  // also for "no default"; a TIMESTAMP is in UTC, as in rows.
   Datum origin_default;
   std::shared_ptr<const std::string> origin_default_storage;
   // For messages and generated DDL: the default as TiDB's JSON has it; unset: no default.

@@ -79,6 +79,16 @@ TEST(RateLimiter, LetsABurstThroughThenPaces) {
   EXPECT_EQ(limiter.Reserve(start), Duration(20s));
 }
 
+TEST(Bytes, Base64RoundTrip) {
+  for (const auto& [bytes, text] : std::vector<std::pair<std::string, std::string>>{
+           {"", ""}, {"f", "Zg=="}, {"fo", "Zm8="}, {"foo", "Zm9v"}, {"\xff\xfe", "//4="}}) {
+    EXPECT_EQ(ToBase64(bytes), text);
+    EXPECT_EQ(FromBase64(text), bytes);
+  }
+  EXPECT_EQ(FromBase64("Zg"), "f");
+  EXPECT_EQ(FromBase64("Z*").error().code(), Code::kDecode);
+}
+
 TEST(Bytes, HexRoundTripAndPrefixEnd) {
   EXPECT_EQ(FromHex(ToHex("a\xff")).value(), "a\xff");
   EXPECT_FALSE(FromHex("0").has_value());
