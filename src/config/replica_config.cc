@@ -1,0 +1,310 @@
+#include "config/replica_config.h"
+
+#include <array>
+
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "config/config_tree.h"
+#include "config/duration.h"
+#include "config/table_filter.h"
+
+namespace cdc {
+namespace {
+
+void ReadFilter(TreeReader& tree, FilterConfig* filter) {
+  tree.Read("rules", &filter->rules);
+  tree.Read("ignore-txn-start-ts", &filter->ignore_txn_start_ts);
+  for (const char* key :
+       {"event-filters", "ddl-allow-list", "do-tables", "do-dbs", "ignore-tables", "ignore-dbs"})
+    tree.KeepsTo(key, Json::array());
+}
+
+void ReadMySql(TreeReader& tree, MySqlConfig* mysql) {
+  tree.Read("worker-count", &mysql->worker_count);
+  tree.Read("max-txn-row", &mysql->max_txn_row);
+  tree.Read("max-multi-update-row", &mysql->max_multi_update_row);
+  tree.Read("max-multi-update-row-size", &mysql->max_multi_update_row_size);
+  tree.Read("tidb-txn-mode", &mysql->tidb_txn_mode);
+  tree.Read("ssl-ca", &mysql->ssl_ca);
+  tree.Read("ssl-cert", &mysql->ssl_cert);
+  tree.Read("ssl-key", &mysql->ssl_key);
+  tree.Read("time-zone", &mysql->time_zone);
+  tree.Read("write-timeout", &mysql->write_timeout);
+  tree.Read("read-timeout", &mysql->read_timeout);
+  tree.Read("timeout", &mysql->timeout);
+  tree.Read("enable-batch-dml", &mysql->enable_batch_dml);
+  tree.Read("enable-multi-statement", &mysql->enable_multi_statement);
+  tree.Read("enable-cache-prepared-statement", &mysql->enable_cache_prepared_statement);
+  tree.KeepsTo("async-ddl-timeout", "2m");
+}
+
+// Keys of sinks and encoders that this version does not have, with what they are without being set.
+void KeepToSinkDefaults(TreeReader& tree) {
+  tree.KeepsTo("column-selectors", Json::array());
+  tree.KeepsTo("schema-registry", "");
+  tree.KeepsTo("encoder-concurrency", 32U);
+  tree.KeepsTo("terminator", "\r\n");
+  tree.KeepsTo("date-separator", "day");
+  tree.KeepsTo("enable-partition-separator", true);
+  tree.KeepsTo("file-index-digit", 20U);
+  tree.KeepsTo("enable-kafka-sink-v2", false);
+  tree.KeepsTo("only-output-updated-columns", false);
+  tree.KeepsTo("delete-only-output-handle-key-columns", false);
+  tree.KeepsTo("content-compatible", false);
+  tree.KeepsTo("advance-timeout-in-sec", 150U);
+  tree.KeepsTo("send-bootstrap-interval-in-sec", 120U);
+  tree.KeepsTo("send-bootstrap-in-msg-count", 10000U);
+  tree.KeepsTo("send-bootstrap-to-all-partition", true);
+  tree.KeepsTo("send-all-bootstrap-at-start", false);
+  tree.KeepsTo("debezium-disable-schema", false);
+  tree.KeepsTo("large-message-handle", {{"large-message-handle-option", "none"},
+                                        {"large-message-handle-compression", ""},
+                                        {"claim-check-storage-uri", ""},
+                                        {"claim-check-raw-value", false}});
+  tree.KeepsTo("csv", {{"delimiter", ","},
+                       {"quote", "\""},
+                       {"null", "\\N"},
+                       {"include-commit-ts", false},
+                       {"binary-encoding-method", "base64"},
+                       {"output-old-value", false},
+                       {"output-handle-key", false},
+                       {"output-field-header", false}});
+  tree.KeepsTo("open", {{"output-old-value", true}});
+  tree.KeepsTo("debezium", {{"output-old-value", true}, {"include-start-ts", false}});
+  for (const char* key : {"kafka-config", "pulsar-config", "cloud-storage-config"})
+    tree.KeepsTo(key, nullptr);
+}
+
+void ReadSink(TreeReader& tree, SinkConfig* sink) {
+  tree.Read("protocol", &sink->protocol);
+  tree.Read("transaction-atomicity", &sink->transaction_atomicity);
+  tree.Read("safe-mode", &sink->safe_mode);
+  tree.List("dispatchers", [sink](TreeReader& rule) {
+    DispatchRule& out = sink->dispatchers.emplace_back();
+    rule.Read("matcher", &out.matcher);
+    rule.Read("dispatcher", &out.dispatcher);
+    rule.Read("partition", &out.partition);
+    rule.Read("topic", &out.topic);
+    rule.Read("index", &out.index);
+    rule.Read("columns", &out.columns);
+    rule.KeepsTo("target-schema", "");
+    rule.KeepsTo("target-table", "");
+  });
+  // The form that dispatchers had in the first versions.
+  tree.List("dispatch-rules", [sink](TreeReader& rule) {
+    std::string schema;
+    std::string table;
+    DispatchRule& out = sink->dispatchers.emplace_back();
+    rule.Read("db-name", &schema);
+    rule.Read("tbl-name", &table);
+    rule.Read("rule", &out.dispatcher);
+    rule.Ignore("tbl-id");
+    rule.Ignore("is-partition");
+    out.matcher.push_back(schema + "." + table);
+  });
+  tree.Section("mysql-config", [sink](TreeReader& mysql) { ReadMySql(mysql, &sink->mysql); });
+  KeepToSinkDefaults(tree);
+}
+
+void ReadScheduler(TreeReader& tree, SchedulerConfig* scheduler) {
+  tree.Read("type", &scheduler->type);
+  tree.Read("polling-time", &scheduler->polling_time);
+  tree.KeepsTo("enable-table-across-nodes", false);
+  tree.KeepsTo("enable-splittable-check", false);
+  tree.KeepsTo("force-split", false);
+  // Without tables split across nodes these have no effect; their defaults differ between versions.
+  for (const char* key :
+       {"region-threshold", "write-key-threshold", "region-per-span", "region-count-per-span",
+        "region-count-refresh-interval", "scheduling-task-count-per-node",
+        "balance-score-threshold", "min-traffic-percentage", "max-traffic-percentage"})
+    tree.Ignore(key);
+}
+
+void KeepToDefaults(TreeReader& tree) {
+  tree.KeepsTo("enable-old-value", true);
+  tree.KeepsTo("enable-sync-point", false);
+  tree.KeepsTo("sync-point-interval", "10m");
+  tree.KeepsTo("sync-point-retention", "24h");
+  tree.KeepsTo("enable-table-monitor", false);
+  tree.KeepsTo("changefeed-error-stuck-duration", "30m");
+  tree.KeepsTo("performance-mode", "throughput");
+  tree.KeepsTo("enable-active-active", false);
+  for (const char* key : {"active-active-progress-interval", "active-active-sync-stats-interval",
+                          "event-collector-batch-count", "event-collector-batch-bytes"})
+    tree.Ignore(key);  // tuning of what is off, or of what this design does not have
+  tree.KeepsTo("sql-mode", "");
+  tree.KeepsTo("cyclic-replication", {{"enable", false},
+                                      {"replica-id", 0U},
+                                      {"filter-replica-ids", Json::array()},
+                                      {"id-buckets", 0U},
+                                      {"sync-ddl", false}});
+  tree.KeepsTo("consistent", {{"level", "none"},
+                              {"max-log-size", 64U},
+                              {"flush-interval", 2000U},
+                              {"meta-flush-interval", 200U},
+                              {"encoding-worker-num", 16U},
+                              {"flush-worker-num", 8U},
+                              {"storage", ""},
+                              {"use-file-backend", false},
+                              {"compression", ""},
+                              {"flush-concurrency", 1U},
+                              {"memory-usage", {{"memory-quota-percentage", 50U}}},
+                              {"event-collector-batch-count", 0U}});
+  tree.KeepsTo("integrity",
+               {{"integrity-check-level", "none"}, {"corruption-handle-level", "warn"}});
+  tree.KeepsTo("synced-status", {{"synced-check-interval", 300U}, {"checkpoint-interval", 15U}});
+}
+
+ReplicaConfig ReadTree(const Json& json, TreeProblems* problems) {
+  ReplicaConfig config;
+  TreeReader tree(json, "", problems);
+  tree.Read("memory-quota", &config.memory_quota);
+  if (config.memory_quota == 0) config.memory_quota = ReplicaConfig().memory_quota;
+  tree.Read("case-sensitive", &config.case_sensitive);
+  tree.Read("force-replicate", &config.force_replicate);
+  tree.Read("ignore-ineligible-table", &config.ignore_ineligible_table);
+  tree.Read("check-gc-safe-point", &config.check_gc_safe_point);
+  tree.Read("bdr-mode", &config.bdr_mode);
+  tree.Section("filter", [&](TreeReader& filter) { ReadFilter(filter, &config.filter); });
+  tree.Section("mounter", [&](TreeReader& mounter) {
+    mounter.Read("worker-num", &config.mounter.worker_num);
+  });
+  tree.Section("sink", [&](TreeReader& sink) { ReadSink(sink, &config.sink); });
+  tree.Section("scheduler",
+               [&](TreeReader& scheduler) { ReadScheduler(scheduler, &config.scheduler); });
+  KeepToDefaults(tree);
+  tree.Finish();
+  return config;
+}
+
+template <typename T>
+void PutIfSet(const char* key, const std::optional<T>& value, Json* out) {
+  if (value) (*out)[key] = *value;
+}
+
+Json MySqlToJson(const MySqlConfig& mysql) {
+  Json out = Json::object();
+  PutIfSet("worker-count", mysql.worker_count, &out);
+  PutIfSet("max-txn-row", mysql.max_txn_row, &out);
+  PutIfSet("max-multi-update-row", mysql.max_multi_update_row, &out);
+  PutIfSet("max-multi-update-row-size", mysql.max_multi_update_row_size, &out);
+  PutIfSet("tidb-txn-mode", mysql.tidb_txn_mode, &out);
+  PutIfSet("ssl-ca", mysql.ssl_ca, &out);
+  PutIfSet("ssl-cert", mysql.ssl_cert, &out);
+  PutIfSet("ssl-key", mysql.ssl_key, &out);
+  PutIfSet("time-zone", mysql.time_zone, &out);
+  PutIfSet("write-timeout", mysql.write_timeout, &out);
+  PutIfSet("read-timeout", mysql.read_timeout, &out);
+  PutIfSet("timeout", mysql.timeout, &out);
+  PutIfSet("enable-batch-dml", mysql.enable_batch_dml, &out);
+  PutIfSet("enable-multi-statement", mysql.enable_multi_statement, &out);
+  PutIfSet("enable-cache-prepared-statement", mysql.enable_cache_prepared_statement, &out);
+  return out;
+}
+
+Json SinkToJson(const SinkConfig& sink) {
+  Json out = Json::object();
+  if (!sink.protocol.empty()) out["protocol"] = sink.protocol;
+  if (!sink.transaction_atomicity.empty())
+    out["transaction-atomicity"] = sink.transaction_atomicity;
+  PutIfSet("safe-mode", sink.safe_mode, &out);
+  for (const DispatchRule& rule : sink.dispatchers)
+    out["dispatchers"].push_back({{"matcher", rule.matcher},
+                                  {"dispatcher", rule.dispatcher},
+                                  {"partition", rule.partition},
+                                  {"topic", rule.topic},
+                                  {"index", rule.index},
+                                  {"columns", rule.columns}});
+  if (Json mysql = MySqlToJson(sink.mysql); !mysql.empty()) out["mysql-config"] = std::move(mysql);
+  return out;
+}
+
+Status ValidateSink(const SinkConfig& sink, bool case_sensitive) {
+  for (const DispatchRule& rule : sink.dispatchers) {
+    if (!rule.dispatcher.empty() && !rule.partition.empty())
+      return Status(Code::kSinkConfig,
+                    "dispatcher and partition are two names of one thing: give one (rule for {})",
+                    rule.matcher.empty() ? "nothing" : rule.matcher.front());
+    if (auto matcher = TableFilter::Parse(rule.matcher, case_sensitive); !matcher)
+      return matcher.error().WithContext("sink.dispatchers");
+  }
+  const std::string& atomicity = sink.transaction_atomicity;
+  if (!atomicity.empty() && atomicity != "none" && atomicity != "table")
+    return Status(Code::kSinkConfig,
+                  "sink.transaction-atomicity is \"{}\": must be \"none\" or \"table\"", atomicity);
+  const MySqlConfig& mysql = sink.mysql;
+  const std::array<std::pair<const char*, std::optional<int>>, 4> counts = {{
+      {"worker-count", mysql.worker_count},
+      {"max-txn-row", mysql.max_txn_row},
+      {"max-multi-update-row", mysql.max_multi_update_row},
+      {"max-multi-update-row-size", mysql.max_multi_update_row_size},
+  }};
+  for (const auto& [key, value] : counts)
+    if (value && *value < (std::string_view(key) == "max-multi-update-row-size" ? 0 : 1))
+      return Status(Code::kSinkConfig, "sink.mysql-config.{} is {}: too small", key, *value);
+  for (const auto* timeout : {&mysql.timeout, &mysql.read_timeout, &mysql.write_timeout}) {
+    if (!*timeout) continue;
+    if (auto parsed = ParseDuration(**timeout); !parsed)
+      return Status::Make(Code::kSinkConfig, std::string(parsed.error().message()))
+          .WithContext("sink.mysql-config");
+  }
+  return Status::Ok();
+}
+
+}  // namespace
+
+Result<ReplicaConfig> ReplicaConfig::FromToml(std::string_view text, std::string_view file_name) {
+  ASSIGN_OR_RETURN(const Json json, ParseToml(text, file_name));
+  TreeProblems problems;
+  ReplicaConfig config = ReadTree(json, &problems);
+  RETURN_UNEXPECTED_IF_ERROR(
+      problems.ToStatus(Code::kInvalidReplicaConfig, fmt::format("config file {}", file_name)));
+  return config;
+}
+
+Result<ReplicaConfig> ReplicaConfig::FromJson(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object()) return Error(Code::kUnmarshal, "changefeed config is no JSON object");
+  TreeProblems problems;
+  ReplicaConfig config = ReadTree(json, &problems);
+  problems.unknown.clear();
+  if (!problems.refused.empty()) {
+    LogWarn("changefeed config: {}",
+            problems.ToStatus(Code::kInvalidReplicaConfig, "ignored").message());
+    problems.refused.clear();
+  }
+  RETURN_UNEXPECTED_IF_ERROR(problems.ToStatus(Code::kUnmarshal, "changefeed config"));
+  return config;
+}
+
+std::string ReplicaConfig::ToJson() const {
+  const Json json = {
+      {"memory-quota", memory_quota},
+      {"case-sensitive", case_sensitive},
+      {"enable-old-value", true},  // for readers of the time when it could be off
+      {"force-replicate", force_replicate},
+      {"ignore-ineligible-table", ignore_ineligible_table},
+      {"check-gc-safe-point", check_gc_safe_point},
+      {"bdr-mode", bdr_mode},
+      {"filter", {{"rules", filter.rules}, {"ignore-txn-start-ts", filter.ignore_txn_start_ts}}},
+      {"mounter", {{"worker-num", mounter.worker_num}}},
+      {"sink", SinkToJson(sink)},
+      {"scheduler", {{"type", scheduler.type}, {"polling-time", scheduler.polling_time}}},
+  };
+  // Names come from users and may be any bytes.
+  return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Status ReplicaConfig::Validate() const {
+  if (auto rules = TableFilter::Parse(filter.rules, case_sensitive); !rules) return rules.error();
+  if (mounter.worker_num < 1)
+    return Status(Code::kInvalidReplicaConfig, "mounter.worker-num is {}: must be at least 1",
+                  mounter.worker_num);
+  if (scheduler.type != "table-number")
+    return Status(Code::kInvalidReplicaConfig,
+                  "scheduler.type is \"{}\": only \"table-number\" is known", scheduler.type);
+  return ValidateSink(sink, case_sensitive);
+}
+
+}  // namespace cdc
