@@ -35,6 +35,7 @@ struct Region {
   StoreId leader_store{};  // 0: unknown
   uint64_t leader_peer = 0;
   std::vector<StoreId> stores;  // of all voters
+  std::vector<uint64_t> peers;  // their peer ids, parallel to `stores`
 };
 
 struct Store {
