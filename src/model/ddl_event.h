@@ -101,6 +101,9 @@ struct DdlEvent {
   // Rows of the touched tables with commit_ts <= this are decoded with `before` and applied before
   // the DDL, later ones after it.
   Ts commit_ts;
+  // Commit ts of the job's last step; above commit_ts only if column contents changed before the
+  // job was done. A changefeed must not start between the two.
+  Ts done_ts;
   std::string query;    // as the user typed it
   std::string schema;   // the database the statement runs in, "" if none
   std::string table;    // the (first) table's name before the change, "" for schema-level DDL

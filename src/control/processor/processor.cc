@@ -119,10 +119,12 @@ class ProcessorImpl : public Processor {
 
   Status TryOpen(std::stop_token stop) {
     ASSIGN_OR_RETURN_STATUS(filter_, Filter::Create(options_.config));
+    ASSIGN_OR_RETURN_STATUS(const Ts now, options_.tikv->pd().GetTs());
     ASSIGN_OR_RETURN_STATUS(sink_, OpenSink(options_.sink_uri, {.changefeed = options_.changefeed,
                                                                 .time_zone = options_.time_zone,
                                                                 .config = &options_.config,
                                                                 .clock = options_.clock,
+                                                                .replay_until = now,
                                                                 .may_write = options_.may_write}));
     ASSIGN_OR_RETURN_STATUS(
         auto schema,

@@ -50,6 +50,9 @@ struct SinkContext {
   std::string time_zone;        // the changefeed's, an IANA name or "" for the machine's
   const ReplicaConfig* config;  // outlives the sink
   Clock* clock;                 // outlives the sink
+  // PD's time when the dataflow started: a run before this one may have applied rows up to here, so
+  // that an insert may find its row there already, an update or a delete may find nothing to do.
+  Ts replay_until;
   // False once this node's lease may have lapsed: nothing may be written downstream any more.
   // Checked before every write.
   std::function<bool()> may_write = [] { return true; };
