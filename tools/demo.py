@@ -9,6 +9,7 @@ equal. Everything is stopped in the end; KEEP=1 leaves it running until Ctrl-C.
   KEEP=1           keep the servers
   DEMO_SECONDS=20  how long to write
 """
+
 from __future__ import annotations
 
 import os
@@ -144,7 +145,10 @@ def demo(folder: Path, stack: ExitStack) -> bool:
         time.sleep(0.1)
     progress.end()
     feed.wait_for(end_ts, deadline_s=1)
-    say(f"the load has ended; the checkpoint passed its end {time.monotonic() - stopped:.1f} s later")
+    say(
+        "the load has ended; the checkpoint passed its end "
+        f"{time.monotonic() - stopped:.1f} s later"
+    )
     equal = compare_all(upstream, mariadb)
     say(
         f"{'EQUAL' if equal else 'DIFFERENT'}: {load.counts['rows']:,} rows, "

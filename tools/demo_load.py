@@ -1,4 +1,5 @@
 """A lively load for the demo: bank transfers, rows of every type, and DDL all along."""
+
 from __future__ import annotations
 
 import random
@@ -50,7 +51,7 @@ DDL = [
 # A statement that met a conflict, or a schema of a moment ago, is given up: the load goes on.
 PASSING = {1054, 1062, 1136, 1213, 1205, 8002, 8005, 8022, 8028, 9007}
 
-WORDS = "change data capture Straße 你好 🚀 it's \\ \"quoted\" Привет naïve".split()
+WORDS = 'change data capture Straße 你好 🚀 it\'s \\ "quoted" Привет naïve'.split()
 
 
 class Load:
@@ -120,9 +121,7 @@ class Load:
         cursor.execute("BEGIN")
         cursor.execute(f"UPDATE account SET balance = balance - {amount} WHERE id = {a}")
         cursor.execute(f"UPDATE account SET balance = balance + {amount} WHERE id = {b}")
-        cursor.execute(
-            f"INSERT INTO transfer (source, target, amount) VALUES ({a}, {b}, {amount})"
-        )
+        cursor.execute(f"INSERT INTO transfer (source, target, amount) VALUES ({a}, {b}, {amount})")
         cursor.execute("COMMIT")
         self._count("transfers")
         self._count("rows", 3)

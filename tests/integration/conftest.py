@@ -3,6 +3,7 @@
 Tests are kept apart by the databases of their cases, not by servers of their own. With pytest-xdist
 each worker has its own set.
 """
+
 from __future__ import annotations
 
 import sys
@@ -14,19 +15,20 @@ HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "tools")]
 
 # pylint: disable=wrong-import-position
+from harness.cases import all_cases  # noqa: E402
 from harness.cdc import CdcServer  # noqa: E402
 from harness.databases import MariaDb, Playground  # noqa: E402
 from harness.process import Program  # noqa: E402
-from harness.programs import RECORDINGS  # noqa: E402
-from recording import Recording, all_recordings  # noqa: E402
 
 
 def pytest_generate_tests(metafunc):
     if "case" in metafunc.fixturenames:
-        cases = all_recordings(RECORDINGS)
         metafunc.parametrize(
             "case",
-            [pytest.param(c, id=c.name, marks=pytest.mark.xdist_group(c.name)) for c in cases],
+            [
+                pytest.param(c, id=c.name, marks=pytest.mark.xdist_group(c.name))
+                for c in all_cases()
+            ],
             scope="module",
         )
 
@@ -79,7 +81,3 @@ def _cdc(scratch, upstream):
 def cdc(_cdc) -> CdcServer:
     """The server; started again when an earlier test ended it."""
     return _cdc.ensure()
-
-
-def case_named(name: str) -> Recording:
-    return Recording(RECORDINGS / name)

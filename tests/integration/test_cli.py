@@ -2,6 +2,7 @@
 
 Bad input gets one clear line with a CDC:Err code and exit status 1, and changes nothing.
 """
+
 import json
 import re
 import uuid

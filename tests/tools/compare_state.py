@@ -6,6 +6,7 @@
 Rows are matched by the primary key, or else by a unique key without nullable columns; rows that no
 key identifies are compared as a whole, duplicates counted. Exit status 1 when something differs.
 """
+
 from __future__ import annotations
 
 import argparse

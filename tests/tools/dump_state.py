@@ -6,6 +6,7 @@
 --like DUMP takes the column types from another dump, that of the upstream: for servers whose types
 differ by name only (MariaDB's JSON is a LONGTEXT).
 """
+
 from __future__ import annotations
 
 import argparse
@@ -86,7 +87,9 @@ class Dumper:
 
     def _databases(self, patterns: list[str]) -> list[str]:
         """Exact names first, so that a name with a wildcard in it can be asked for."""
-        have = [name for (name,) in self._query("SELECT schema_name FROM information_schema.schemata")]
+        have = [
+            name for (name,) in self._query("SELECT schema_name FROM information_schema.schemata")
+        ]
         found = set()
         for pattern in patterns:
             wanted = pattern.lower()
@@ -109,7 +112,9 @@ class Dumper:
         json_columns = self._json_columns(database)
         tables = []
         for name, table_type, collation in sorted(listed):
-            kind = {"SEQUENCE": "sequence"}.get(table_type, "view" if "VIEW" in table_type else "table")
+            kind = {"SEQUENCE": "sequence"}.get(
+                table_type, "view" if "VIEW" in table_type else "table"
+            )
             described = [
                 self._column(row, (name.lower(), row[0].lower()) in json_columns)
                 for row in sorted(columns.get(name, []), key=lambda row: int(row[1]))
@@ -173,7 +178,9 @@ class Dumper:
             {
                 "name": name,
                 "unique": parts[0][1],
-                "columns": [[column, prefix] for _, _, column, prefix in sorted(parts, key=lambda p: p[0])],
+                "columns": [
+                    [column, prefix] for _, _, column, prefix in sorted(parts, key=lambda p: p[0])
+                ],
             }
             for name, parts in sorted(keys.items())
         ]
@@ -253,7 +260,9 @@ def main() -> int:
     args = parser.parse_args()
     host, _, port = args.address.partition(":")
     like = State.load(args.like) if args.like else None
-    state = dump(host, int(port or 4000), args.databases, like, user=args.user, password=args.password)
+    state = dump(
+        host, int(port or 4000), args.databases, like, user=args.user, password=args.password
+    )
     out = open(args.output, "w", encoding="ascii") if args.output else sys.stdout
     for line in state.lines():
         print(line, file=out)

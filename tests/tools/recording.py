@@ -1,4 +1,5 @@
 """Reads recordings (see ../recordings/README.md): their description and the DDL jobs in them."""
+
 from __future__ import annotations
 
 import json

@@ -10,6 +10,7 @@ workload.py is run as `python3 workload.py HOST PORT SEED`; the last line that i
 Exit status 0: every statement ended as the script says; 1: some did not; 2: no such case, or no
 connection.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -123,7 +124,10 @@ def run_sql(path: Path, target: Target, verbose: bool = False) -> Outcome:
                 outcome.wrong.append(f"{where} -- {wrong}")
             elif error is not None and item.outcome == "maybe":
                 outcome.notes.append(f"{where} -- {short(str(error), 300)}")
-            if isinstance(error, (OperationalError, InterfaceError)) and error.args[0] in _CONNECTION_LOST:
+            if (
+                isinstance(error, (OperationalError, InterfaceError))
+                and error.args[0] in _CONNECTION_LOST
+            ):
                 connections[current] = target.connect()
     for connection in connections.values():
         if connection.open:

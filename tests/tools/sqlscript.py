@@ -9,6 +9,7 @@ directive is a comment line between two statements:
   -- connect NAME              go on with the connection of that name (the first is `main`)
   -- repeat N                  run the next statement N times; `{i}` in it becomes 0..N-1
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass

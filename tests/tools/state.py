@@ -10,6 +10,7 @@ binary types as 0x and hex; FLOAT and DOUBLE as the shortest text that reads bac
 through its four bytes); JSON parsed and written with sorted keys; YEAR with four digits; all else
 as text, bytes that are not UTF-8 as \\udcXX.
 """
+
 from __future__ import annotations
 
 import json
@@ -141,13 +142,15 @@ def _schema_line(table: Table) -> dict:
 
 
 def _table_of(item: dict, kind: str) -> Table:
-    columns = [dict(c, column_type=without_display_width(c["column_type"])) for c in item["columns"]]
+    columns = [
+        dict(c, column_type=without_display_width(c["column_type"])) for c in item["columns"]
+    ]
     create = item.get("create")
     return Table(item["d"], item["t"], kind, item["collation"], columns, item["keys"], create)
 
 
 def without_display_width(column_type: str) -> str:
-    """int(11) and int are one type; which of them is shown depends on the server and its version."""
+    """int(11) and int are one type; which of them is shown depends on the server's version."""
     return re.sub(r"^((?:tiny|small|medium|big)?int|year)\(\d+\)", r"\1", column_type)
 
 

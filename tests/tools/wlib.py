@@ -3,6 +3,7 @@
 A workload is run as `workload.py HOST PORT SEED`. It reports through STATS and ends with
 STATS.finish(), which prints the closing JSON line and exits.
 """
+
 import json
 import os
 import random

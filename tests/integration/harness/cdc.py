@@ -1,4 +1,5 @@
 """The programs under test: the cdc server, its command line, and cdc-replay."""
+
 from __future__ import annotations
 
 import json
@@ -97,8 +98,8 @@ class Changefeed:
         return int((self.query().get("status") or {}).get("checkpoint-ts", 0))
 
     def wait_for(self, ts: int, deadline_s: float) -> None:
-        """Until the checkpoint has reached `ts`. A changefeed that has stopped cannot get there; one
-        in error gets a while to recover."""
+        """Until the checkpoint has reached `ts`. A changefeed that has stopped cannot get there;
+        one in error gets a while to recover."""
         end = time.monotonic() + deadline_s
         error_since = None
         while True:

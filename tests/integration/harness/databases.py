@@ -1,4 +1,5 @@
 """The SQL servers of a test run: playgrounds (a whole TiDB cluster each) and a MariaDB."""
+
 from __future__ import annotations
 
 import json
@@ -24,7 +25,9 @@ class SqlServer(Program):
     port = 0
 
     def query(self, sql: str) -> list[tuple]:
-        with pymysql.connect(host=self.host, port=self.port, user="root", autocommit=True) as session:
+        with pymysql.connect(
+            host=self.host, port=self.port, user="root", autocommit=True
+        ) as session:
             with session.cursor() as cursor:
                 cursor.execute(sql)
                 return list(cursor.fetchall())
@@ -84,7 +87,7 @@ class Playground(SqlServer):
         return int(self.query("SELECT IFNULL(MAX(job_id), 0) FROM mysql.tidb_ddl_history")[0][0])
 
     def ddl_start_ts(self, pattern: str, after_job: int) -> list[int]:
-        """The start ts of the DDL jobs after `after_job` whose query matches a regular expression."""
+        """Of the DDL jobs after `after_job` whose query matches a regular expression."""
         jobs = self.query(
             "SELECT CAST(job_meta AS CHAR) FROM mysql.tidb_ddl_history "
             f"WHERE job_id > {after_job} AND CAST(job_meta AS CHAR) REGEXP "

@@ -1,4 +1,5 @@
 """Programs that a test run starts: each logs to a file and ends with the run, whatever happens."""
+
 from __future__ import annotations
 
 import ctypes

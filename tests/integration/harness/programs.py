@@ -1,15 +1,18 @@
 """Where the programs under test are: bin/ of the repository, or TIDEWIRE_BIN (folders, by ':')."""
+
 from __future__ import annotations
 
 import os
 from pathlib import Path
 
 REPOSITORY = Path(__file__).resolve().parents[3]
-RECORDINGS = REPOSITORY / "tests" / "recordings"
 
 
 def find(name: str) -> str:
-    folders = [*filter(None, os.environ.get("TIDEWIRE_BIN", "").split(":")), str(REPOSITORY / "bin")]
+    folders = [
+        *filter(None, os.environ.get("TIDEWIRE_BIN", "").split(":")),
+        str(REPOSITORY / "bin"),
+    ]
     for folder in folders:
         path = Path(folder) / name
         if os.access(path, os.X_OK):

@@ -1,4 +1,5 @@
 """Promises of compare_state.py: it finds every difference and says where it is."""
+
 import copy
 
 from compare_state import Rules, compare
@@ -52,7 +53,10 @@ def test_counts_duplicates_where_no_key_identifies_rows():
 
 
 def test_missing_and_extra_tables_and_databases():
-    assert found(state([]), State()) == ["d: the database is missing", "d.t: is missing, should have 0 rows"]
+    assert found(state([]), State()) == [
+        "d: the database is missing",
+        "d.t: is missing, should have 0 rows",
+    ]
     assert len(found(State(), state([]))) == 2
 
 

@@ -1,4 +1,5 @@
 """The recordings in this tree are whole, and recording.py reads them."""
+
 from pathlib import Path
 
 import pytest

@@ -1,4 +1,5 @@
 """Promises of sqlscript.py."""
+
 import pytest
 
 from sqlscript import Connect, ScriptError, Sleep, Statement, parse

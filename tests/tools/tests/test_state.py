@@ -1,4 +1,5 @@
 """Promises of state.py: one text for one value, whichever server showed it."""
+
 import pytest
 
 from state import State, Table, canonical
