@@ -82,7 +82,7 @@ func openEngine(ctx context.Context, pd upd.Client, dir string, meta *metapb.Sto
 	if err != nil {
 		return nil, err
 	}
-	hub := newHub(tikv.NewDBWriter(bundle), rm, pd.GetClusterID(ctx))
+	hub := newHub(tikv.NewDBWriter(bundle), rm, pd.GetClusterID(ctx), ts)
 	mvccStore := tikv.NewMVCCStore(&conf, bundle, dir, safePoint, hub, pd)
 	mvccStore.DeadlockDetectSvr.ChangeRole(tikv.Leader)
 	mvccStore.StartDeadlockDetection(false)
