@@ -1,8 +1,8 @@
 // What the nodes of a cluster tell each other through etcd: changefeeds, captures, tasks.
 //
-// The JSON of each is TiCDC's, field for field, so that a cluster's metadata carries over; fields of
-// ours are marked. Reading is lenient (unknown fields are ignored, absent ones keep their default),
-// a value of the wrong type is kUnmarshal.
+// The JSON of each is TiCDC's, field for field, so that a cluster's metadata carries over; fields
+// of ours are marked. Reading is lenient (unknown fields are ignored, absent ones keep their
+// default), a value of the wrong type is kUnmarshal.
 #pragma once
 
 #include <cstdint>
@@ -122,8 +122,8 @@ struct TaskPosition {
   Ts resolved_ts;
   uint64_t count = 0;  // rows written
   std::optional<RunningError> error;
-  // Ours. For every DDL with commit ts <= this, the tables here that it touches have been written up
-  // to it.
+  // Ours. For every DDL with commit ts <= this, the tables here that it touches have been written
+  // up to it.
   Ts ddl_reached_ts;
 
   static Result<TaskPosition> FromJson(std::string_view json);

@@ -1,0 +1,62 @@
+#include "control/etcd/cluster_view.h"
+
+#include "base/log.h"
+
+namespace cdc {
+namespace {
+
+template <typename T>
+std::optional<T> Read(const std::string* json) {
+  if (json == nullptr) return std::nullopt;
+  auto value = T::FromJson(*json);
+  if (value) return *std::move(value);
+  LogWarn("etcd holds a value that cannot be read: {}", value.error().ToString());
+  return std::nullopt;
+}
+
+template <typename T>
+void SetOrErase(std::map<std::string, T>* map, const std::string& key, std::optional<T> value) {
+  if (value)
+    map->insert_or_assign(key, *std::move(value));
+  else
+    map->erase(key);
+}
+
+}  // namespace
+
+void ClusterView::Apply(const EtcdState& state) {
+  for (const std::string& key : state.changed()) {
+    const auto parsed = paths_.Parse(key);
+    if (!parsed) continue;
+    const EtcdState::Value* value = state.Find(key);
+    ApplyOne(*parsed, value ? &value->value : nullptr);
+  }
+}
+
+void ClusterView::ApplyOne(const ParsedKey& key, const std::string* json) {
+  using Kind = ParsedKey::Kind;
+  if (key.kind == Kind::kOwner) return;
+  if (key.kind == Kind::kCapture)
+    return SetOrErase(&captures_, key.capture, Read<CaptureInfo>(json));
+  ChangefeedView& feed = changefeeds_[key.changefeed];
+  switch (key.kind) {
+    case Kind::kInfo:
+      feed.info = Read<ChangefeedInfo>(json);
+      break;
+    case Kind::kStatus:
+      feed.status = Read<ChangefeedStatus>(json);
+      break;
+    case Kind::kTaskStatus:
+      SetOrErase(&feed.tasks, key.capture, Read<TaskStatus>(json));
+      break;
+    case Kind::kTaskPosition:
+      SetOrErase(&feed.positions, key.capture, Read<TaskPosition>(json));
+      break;
+    case Kind::kOwner:
+    case Kind::kCapture:
+      break;
+  }
+  if (feed.empty()) changefeeds_.erase(key.changefeed);
+}
+
+}  // namespace cdc

@@ -1,0 +1,37 @@
+// A real etcd on a free loopback port, for tests.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "control/etcd/etcd_client.h"
+
+namespace cdc {
+
+// Starts in the constructor (aborts the test program if it cannot); the destructor kills it and
+// erases its data.
+class EtcdProcess {
+ public:
+  EtcdProcess();
+  ~EtcdProcess();
+  EtcdProcess(const EtcdProcess&) = delete;
+  EtcdProcess& operator=(const EtcdProcess&) = delete;
+
+  std::string endpoint() const { return "http://127.0.0.1:" + std::to_string(port_); }
+  void Kill();     // as kill -9
+  void Restart();  // with the data it had
+  void Pause();    // SIGSTOP
+  void Resume();
+  void CompactAll();  // with etcdctl
+
+  std::unique_ptr<EtcdClient> Client(Duration request_timeout = 3s) const;
+
+ private:
+  void Start();
+  std::string dir_;
+  int port_ = 0;
+  int peer_port_ = 0;
+  int pid_ = 0;
+};
+
+}  // namespace cdc
