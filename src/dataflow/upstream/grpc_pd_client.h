@@ -32,6 +32,7 @@ class GrpcPdClient : public PdClient {
                                       Ts safe_point) override;
   Result<Ts> GetGcSafePoint() override;
   std::vector<std::string> endpoints() const override;
+  void Shutdown() override { calls_.Shutdown(); }
 
  private:
   template <typename Request, typename Response>

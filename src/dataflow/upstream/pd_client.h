@@ -66,6 +66,8 @@ class PdClient {
   virtual Result<Ts> GetGcSafePoint() = 0;
   // What changes with the cluster's PD: for etcd clients. URLs of all members.
   virtual std::vector<std::string> endpoints() const = 0;
+  // Ends calls under way, and every later one, with an error: for when the client is about to go.
+  virtual void Shutdown() {}
 
   // Connects to any of `endpoints` ("http://host:port", comma list allowed per entry) and finds the
   // leader.

@@ -1,0 +1,298 @@
+#include "dataflow/upstream/region_feed_impl.h"
+
+#include <algorithm>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+namespace cdc {
+namespace {
+
+constexpr int kLocateThreads = 2;
+constexpr size_t kRegionsAtOnce = 256;
+constexpr Duration kGcCheckInterval = 10s;
+constexpr Duration kResolveTimeout = 10s;
+// Younger locks belong to transactions that are most likely still at work.
+constexpr uint64_t kLockAgeMinMs = 10'000;
+constexpr size_t kLaggardsAtOnce = 16;
+constexpr size_t kLocksAtOnce = 1024;
+constexpr Duration kRestartAfter = 5min;
+
+}  // namespace
+
+RegionFeedImpl::RegionFeedImpl(const RegionFeedConfig& config, PdClient& pd, RegionCache& regions,
+                               ChannelPool& channels, TiKvRpc& rpc, LockResolver& locks,
+                               Clock& clock)
+    : config_(config),
+      pd_(pd),
+      regions_(regions),
+      channels_(channels),
+      rpc_(rpc),
+      locks_(locks),
+      clock_(clock) {
+  for (int i = 0; i < kLocateThreads; ++i) {
+    threads_.emplace_back([this](std::stop_token stop) { LocateLoop(std::move(stop)); });
+  }
+  threads_.emplace_back([this](std::stop_token stop) { WatchLoop(std::move(stop)); });
+}
+
+RegionFeedImpl::~RegionFeedImpl() {
+  for (std::jthread& thread : threads_) thread.request_stop();
+  std::vector<SubscriptionRef> all;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, subscription] : subscriptions_) all.push_back(subscription);
+  }
+  for (const SubscriptionRef& subscription : all) subscription->Stop();
+  threads_.clear();
+  decltype(workers_) workers;  // their threads may still look for others in workers_
+  decltype(retired_workers_) retired;
+  std::lock_guard lock(mutex_);
+  workers.swap(workers_);
+  retired.swap(retired_workers_);
+}
+
+SubscriptionId RegionFeedImpl::Subscribe(const Span& span, Ts checkpoint, FeedListener* listener,
+                                         bool filter_loop) {
+  SubscriptionRef subscription;
+  {
+    std::lock_guard lock(mutex_);
+    const SubscriptionId id{next_subscription_++};
+    subscription =
+        std::make_shared<Subscription>(id, span, checkpoint, listener, filter_loop, clock_.Now());
+    subscriptions_[id] = subscription;
+  }
+  Schedule(subscription, subscription->Start());
+  return subscription->id();
+}
+
+void RegionFeedImpl::Unsubscribe(SubscriptionId id) {
+  SubscriptionRef subscription;
+  {
+    std::lock_guard lock(mutex_);
+    const auto node = subscriptions_.extract(id);
+    if (!node) return;
+    subscription = node.mapped();
+  }
+  subscription->Stop();
+  DropEverywhere(subscription);
+}
+
+void RegionFeedImpl::DropEverywhere(const SubscriptionRef& subscription) {
+  std::lock_guard lock(mutex_);
+  for (const auto& [store, worker] : workers_) worker.second->Unsubscribe(subscription);
+  for (const auto& worker : retired_workers_) worker->Unsubscribe(subscription);
+}
+
+SpanProgress RegionFeedImpl::Progress(SubscriptionId id) const {
+  SubscriptionRef subscription;
+  {
+    std::lock_guard lock(mutex_);
+    const auto it = subscriptions_.find(id);
+    if (it == subscriptions_.end()) return {.reason = "not subscribed"};
+    subscription = it->second;
+  }
+  return subscription->Progress();
+}
+
+// ---- Finding regions ----
+
+void RegionFeedImpl::Schedule(const SubscriptionRef& subscription,
+                              const Subscription::Locating& locating) {
+  {
+    std::lock_guard lock(mutex_);
+    to_locate_.push({.due = clock_.Now() + locating.delay,
+                     .order = next_order_++,
+                     .subscription = subscription,
+                     .ref = locating.ref});
+  }
+  located_wakeup_.notify_one();
+}
+
+void RegionFeedImpl::Relocate(const SubscriptionRef& subscription, PieceRef ref, std::string reason,
+                              Duration delay_min) {
+  if (const auto locating = subscription->Failed(ref, std::move(reason), delay_min)) {
+    Schedule(subscription, *locating);
+  }
+}
+
+void RegionFeedImpl::Abort(const SubscriptionRef& subscription, Status status) {
+  LogError("subscription of table {} ends: {}", subscription->span().table, status.ToString());
+  subscription->Fail(std::move(status));
+  DropEverywhere(subscription);
+}
+
+void RegionFeedImpl::LocateLoop(std::stop_token stop) {
+  while (!stop.stop_requested()) {
+    std::optional<LocateTask> task;
+    {
+      std::unique_lock lock(mutex_);
+      const auto due = [this] {
+        return !to_locate_.empty() && to_locate_.top().due <= clock_.Now();
+      };
+      const SteadyTime wake =
+          to_locate_.empty() ? clock_.Now() + Duration(10s) : to_locate_.top().due;
+      const uint64_t seen = next_order_;
+      clock_.WaitUntil(lock, located_wakeup_, wake, stop,
+                       [&] { return due() || next_order_ != seen; });
+      if (!due()) continue;
+      task = to_locate_.top();
+      to_locate_.pop();
+    }
+    Locate(task->subscription, task->ref);
+  }
+}
+
+void RegionFeedImpl::Locate(const SubscriptionRef& subscription, PieceRef ref) {
+  const auto piece = subscription->ToLocate(ref);
+  if (!piece) return;
+  const auto& [range, checkpoint] = *piece;
+  if (Status status = CheckNotCollected(checkpoint); status.code() == Code::kSnapshotLost) {
+    Abort(subscription, std::move(status));
+    return;
+  } else if (!status.ok()) {
+    Relocate(subscription, ref, std::string(status.message()), Duration::zero());
+    return;
+  }
+  const auto regions = regions_.LocateRange(range, kRegionsAtOnce);
+  if (!regions) {
+    Relocate(subscription, ref, std::string(regions.error().message()), Duration::zero());
+    return;
+  }
+  Subscription::LocateResult located = subscription->Located(ref, *regions);
+  for (Subscription::Assignment& assignment : located.assigned) {
+    const auto worker = WorkerOf(assignment.region->leader_store);
+    if (worker) {
+      (*worker)->Register(subscription, std::move(assignment));
+      continue;
+    }
+    regions_.LeaderUnreachable(*assignment.region);
+    Relocate(subscription, assignment.ref, std::string(worker.error().message()), Duration::zero());
+  }
+  if (located.rest) Schedule(subscription, *located.rest);
+}
+
+// A piece can be followed only from where the store still has all versions.
+Status RegionFeedImpl::CheckNotCollected(Ts checkpoint) {
+  {
+    std::lock_guard lock(mutex_);
+    if (gc_checked_at_ && clock_.Now() - *gc_checked_at_ < kGcCheckInterval &&
+        checkpoint >= gc_safe_point_) {
+      return Status::Ok();
+    }
+  }
+  ASSIGN_OR_RETURN_STATUS(Ts safe_point, pd_.GetGcSafePoint());
+  std::lock_guard lock(mutex_);
+  gc_safe_point_ = safe_point;
+  gc_checked_at_ = clock_.Now();
+  if (checkpoint >= safe_point) return Status::Ok();
+  return Status(Code::kSnapshotLost, "changes after {} are wanted, those before {} are collected",
+                checkpoint, safe_point);
+}
+
+Result<StoreWorker*> RegionFeedImpl::WorkerOf(StoreId store) {
+  ASSIGN_OR_RETURN(std::string address, regions_.StoreAddress(store));
+  std::lock_guard lock(mutex_);
+  auto& [known_address, worker] = workers_[Raw(store)];
+  if (worker && known_address == address) return worker.get();
+  if (worker) retired_workers_.push_back(std::move(worker));
+  known_address = address;
+  const StoreWorker::Config config{.store = store,
+                                   .cluster_id = pd_.cluster_id(),
+                                   .scan_limit = static_cast<size_t>(config_.scan_limit_per_store)};
+  worker = std::make_unique<StoreWorker>(config, channels_.Get(address),
+                                         static_cast<StoreWorkerHost&>(*this), clock_);
+  return worker.get();
+}
+
+StoreWorker* RegionFeedImpl::ExistingWorker(StoreId store) {
+  std::lock_guard lock(mutex_);
+  const auto it = workers_.find(Raw(store));
+  return it == workers_.end() ? nullptr : it->second.second.get();
+}
+
+// ---- The watchdog ----
+
+void RegionFeedImpl::WatchLoop(std::stop_token stop) {
+  const Duration period = std::min<Duration>(1s, config_.resolve_lock_after / 2);
+  while (clock_.SleepFor(period, stop)) {
+    std::vector<SubscriptionRef> stuck;
+    {
+      std::lock_guard lock(mutex_);
+      for (const auto& [id, subscription] : subscriptions_) stuck.push_back(subscription);
+    }
+    const SteadyTime now = clock_.Now();
+    std::erase_if(stuck, [&](const SubscriptionRef& subscription) {
+      return subscription->stopped() ||
+             now - subscription->stands_since() < config_.resolve_lock_after;
+    });
+    for (const SubscriptionRef& subscription : stuck) {
+      if (!stop.stop_requested()) Watch(subscription);
+    }
+    const auto old = [&](const auto& entry) {
+      return now - entry.second > config_.resolve_lock_interval + kRestartAfter;
+    };
+    std::erase_if(resolved_at_, old);
+    std::erase_if(restarted_at_, old);
+  }
+}
+
+void RegionFeedImpl::Watch(const SubscriptionRef& subscription) {
+  const auto pd_now = pd_.GetTs();
+  if (!pd_now) return;
+  const auto stall_ms = static_cast<uint64_t>(
+      std::chrono::duration_cast<std::chrono::milliseconds>(config_.resolve_lock_after).count());
+  const uint64_t now_ms = pd_now->unix_ms();
+  const auto laggards =
+      subscription->Laggards(Ts::FromUnixMs(now_ms - std::min(now_ms, stall_ms)), kLaggardsAtOnce);
+  const SteadyTime now = clock_.Now();
+  for (const Subscription::Laggard& laggard : laggards) {
+    const uint64_t region = Raw(laggard.region);
+    const auto last = resolved_at_.find(region);
+    if (last != resolved_at_.end() && now - last->second < config_.resolve_lock_interval) continue;
+    resolved_at_[region] = now;
+    ResolveLocks(subscription, laggard, Ts::FromUnixMs(now_ms - std::min(now_ms, kLockAgeMinMs)));
+
+    if (now - subscription->stands_since() < kRestartAfter) continue;
+    const auto restarted = restarted_at_.try_emplace(region, now);
+    if (!restarted.second && now - restarted.first->second < kRestartAfter) continue;
+    restarted.first->second = now;
+    LogWarn("region {} at store {} of table {} is resolved up to {} only, registering it anew",
+            laggard.region, laggard.store, subscription->span().table, laggard.resolved);
+    if (StoreWorker* worker = ExistingWorker(laggard.store)) {
+      worker->Restart(subscription, laggard.ref, laggard.region);
+    }
+  }
+}
+
+void RegionFeedImpl::ResolveLocks(const SubscriptionRef& subscription,
+                                  const Subscription::Laggard& laggard, Ts lock_start_max) {
+  Retry retry = rpc_.StartRetry(kResolveTimeout);
+  const auto locks = locks_.ScanLocks(laggard.range, lock_start_max, kLocksAtOnce, &retry);
+  if (!locks) {
+    LogWarn("cannot look for locks in region {}: {}", laggard.region, locks.error().ToString());
+    subscription->SetReason(laggard.ref, std::string(locks.error().message()));
+    return;
+  }
+  if (locks->empty()) {
+    subscription->SetReason(laggard.ref,
+                            "the store sends no newer resolved ts, though no old lock");
+    return;
+  }
+  const auto oldest = std::ranges::min_element(*locks, {}, &kvrpcpb::LockInfo::lock_version);
+  std::string reason = fmt::format(
+      "waiting for the lock of txn {} on key {} (primary {}), one of {} locks",
+      oldest->lock_version(), ToHex(oldest->key()), ToHex(oldest->primary_lock()), locks->size());
+  LogInfo("region {} at store {} of table {} is resolved up to {}: {}", laggard.region,
+          laggard.store, subscription->span().table, laggard.resolved, reason);
+  subscription->SetReason(laggard.ref, std::move(reason));
+  const auto outcome = locks_.Resolve(*locks, Ts(), &retry);
+  if (!outcome) {
+    LogWarn("cannot resolve the locks in region {}: {}", laggard.region,
+            outcome.error().ToString());
+  } else if (outcome->alive) {
+    LogInfo("txn {} in region {} is alive", outcome->alive->lock_version(), laggard.region);
+  }
+}
+
+}  // namespace cdc

@@ -1,0 +1,52 @@
+#include "dataflow/upstream/grpc_pd_client.h"
+#include "dataflow/upstream/region_feed_impl.h"
+#include "dataflow/upstream/snapshot_reader_impl.h"
+
+namespace cdc {
+namespace {
+
+// The composition of this folder; members in order of dependence.
+class TiKvClientImpl : public TiKvClient {
+ public:
+  TiKvClientImpl(std::unique_ptr<PdClient> pd,
+                 std::shared_ptr<grpc::ChannelCredentials> credentials,
+                 const RegionFeedConfig& config, Clock& clock)
+      : pd_(std::move(pd)),
+        regions_(*pd_),
+        channels_(std::move(credentials), ChannelPool::Peer::kTiKv),
+        rpc_(regions_, channels_, calls_, clock, pd_->cluster_id()),
+        locks_(rpc_, *pd_),
+        snapshot_(rpc_, locks_, *pd_),
+        feed_(config, *pd_, regions_, channels_, rpc_, locks_, clock) {}
+
+  ~TiKvClientImpl() override {
+    pd_->Shutdown();  // so that the feed's threads do not wait for an answer
+    calls_.Shutdown();
+  }
+
+  PdClient& pd() override { return *pd_; }
+  SnapshotReader& snapshot() override { return snapshot_; }
+  RegionFeed& feed() override { return feed_; }
+
+ private:
+  const std::unique_ptr<PdClient> pd_;
+  RegionCache regions_;
+  ChannelPool channels_;
+  CallRegistry calls_;
+  TiKvRpc rpc_;
+  LockResolver locks_;
+  TiKvSnapshotReader snapshot_;
+  RegionFeedImpl feed_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<TiKvClient>> TiKvClient::Open(std::vector<std::string> pd_endpoints,
+                                                     const TlsConfig& tls,
+                                                     const RegionFeedConfig& config, Clock& clock) {
+  ASSIGN_OR_RETURN(auto credentials, MakeCredentials(tls));
+  ASSIGN_OR_RETURN(auto pd, PdClient::Open(std::move(pd_endpoints), tls, clock));
+  return std::make_unique<TiKvClientImpl>(std::move(pd), std::move(credentials), config, clock);
+}
+
+}  // namespace cdc
