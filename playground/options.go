@@ -23,6 +23,8 @@ type options struct {
 	LogLevel  string
 	Version   string // as vX.Y.Z
 
+	temporary bool // set when DataDir is one; not for the parts
+
 	ResolvedTS    time.Duration // between two rounds of resolved timestamps
 	RegionSizeMiB int64         // 0: never split by size
 
@@ -140,3 +142,11 @@ func addr(port uint) string { return net.JoinHostPort(host, fmt.Sprint(port)) }
 func (o *options) logDir() string             { return filepath.Join(o.DataDir, "log") }
 func (o *options) logFile(part string) string { return filepath.Join(o.logDir(), part+".log") }
 func (o *options) outFile(part string) string { return filepath.Join(o.logDir(), part+".out") }
+
+// logHint says where to read on after an error.
+func (o *options) logHint(part string) string {
+	if o.temporary {
+		return " (with a --data-dir its log would be kept)"
+	}
+	return " (log: " + o.logFile(part) + ")"
+}

@@ -200,5 +200,5 @@ func (p *part) failure() error {
 	if p.err != nil {
 		how = p.err.Error()
 	}
-	return fmt.Errorf("%s ended (%s): %s [log: %s; --data-dir keeps it]", p.name, how, why, p.options.logFile(p.name))
+	return fmt.Errorf("%s ended (%s): %s%s", p.name, how, why, p.options.logHint(p.name))
 }

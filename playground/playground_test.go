@@ -155,7 +155,7 @@ func openSQL(t *testing.T, r ready) *sql.DB {
 func TestServesSQLWhenReadyAndLeavesNothingWhenStopped(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	p := start(t, "--data-dir", dir, "--cluster-version", "v8.5.9")
+	p := start(t, "--data-dir", dir, "--record", filepath.Join(dir, "record.zst"), "--cluster-version", "v8.5.9")
 	r := p.waitReady()
 	if r.PID != p.cmd.Process.Pid || r.DataDir != dir || r.Version != "v8.5.9" {
 		t.Errorf("ready file: %+v", r)
@@ -177,6 +177,12 @@ func TestServesSQLWhenReadyAndLeavesNothingWhenStopped(t *testing.T) {
 		t.Errorf("version %q", version)
 	}
 
+	checkFeed(t, r, "marker-text", func() {
+		if _, err := db.ExecContext(ctx, "INSERT INTO t VALUES (3, 'marker-text')"); err != nil {
+			t.Fatal(err)
+		}
+	})
+
 	t.Run("a second one is refused what is in use", func(t *testing.T) {
 		port := strconv.Itoa(int(r.MySQLPort))
 		for flag, second := range map[string]*playground{
@@ -196,14 +202,11 @@ func TestServesSQLWhenReadyAndLeavesNothingWhenStopped(t *testing.T) {
 		t.Errorf("status %d, %q", status, out)
 	}
 	p.mustLeaveNothing()
-	for _, port := range []uint{r.MySQLPort} {
-		ln, err := net.Listen("tcp", addr(port))
-		if err != nil {
-			t.Errorf("port is not free again: %v", err)
-			continue
-		}
-		ln.Close()
+	ln, err := net.Listen("tcp", addr(r.MySQLPort))
+	if err != nil {
+		t.Fatalf("the port is not free again: %v", err)
 	}
+	ln.Close()
 }
 
 // It is also the second of two playgrounds at a time.
@@ -243,6 +246,18 @@ func TestTheEndOfAPartIsTheEndOfAll(t *testing.T) {
 		t.Errorf("status %d, %q", status, out)
 	}
 	p.mustLeaveNothing()
+}
+
+func TestUnusableFilesAreRefusedBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	for _, flag := range []string{"--ready-file", "--record", "--data-dir"} {
+		p := start(t, flag, "/proc/nowhere/file")
+		status, out := p.waitExit()
+		if status != 1 || strings.Count(out, "\n") != 1 || !strings.Contains(out, "/proc/nowhere") || !strings.Contains(out, "give another "+flag) {
+			t.Errorf("%s: status %d, %q", flag, status, out)
+		}
+		p.mustLeaveNothing()
+	}
 }
 
 func TestBadUsageIsStatus2AndOneLine(t *testing.T) {

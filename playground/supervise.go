@@ -24,25 +24,25 @@ func supervise(o *options) error {
 		return err
 	}
 	defer held.release()
+	work, err := openWorkspace(o.DataDir)
+	if err != nil {
+		return err
+	}
+	o.DataDir, o.temporary = work.dir, work.temporary
+	waitForGuard := func() {}
+	defer func() { work.close(); waitForGuard() }() // in this order: it waits for the lock
+	// Both files may be in the data directory.
 	if err := checkRecordFile(o.Record); err != nil {
 		return err
 	}
 	if err := clearReadyFile(o.ReadyFile); err != nil {
 		return err
 	}
-	work, err := openWorkspace(o.DataDir)
-	if err != nil {
-		return err
-	}
-	o.DataDir = work.dir
-	// Deferred calls run last to first: ready file, parts, directory, guard.
 	guard, err := startGuard(duties{PID: os.Getpid(), DataDir: work.dir, Temporary: work.temporary, ReadyFile: o.ReadyFile})
 	if err != nil {
-		work.close()
 		return fmt.Errorf("cannot start the guard process: %w", err)
 	}
-	defer func() { _ = guard.Wait() }()
-	defer work.close()
+	waitForGuard = func() { _ = guard.Wait() }
 
 	ended := make(chan *part, len(partNames))
 	for _, name := range partNames {
@@ -59,7 +59,7 @@ func supervise(o *options) error {
 		case <-signals:
 			return stopAsked()
 		case <-time.After(startTimeout):
-			return fmt.Errorf("%s is not ready after %v [log: %s]", name, startTimeout, o.logFile(name))
+			return fmt.Errorf("%s is not ready after %v%s", name, startTimeout, o.logHint(name))
 		}
 	}
 	if o.ReadyFile != "" {

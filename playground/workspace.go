@@ -73,20 +73,28 @@ func (w *workspace) claim() error {
 				w.dir, strings.TrimSpace(string(owner)))
 		}
 	}
-	if err := errors.Join(w.lock.Truncate(0), writeAt(w.lock, strconv.Itoa(os.Getpid())+"\n")); err != nil {
+	if err := w.signLock(); err != nil {
 		return fmt.Errorf("cannot write %s: %w; give another --data-dir", w.lock.Name(), err)
 	}
 	for _, d := range subDirs { // nothing is kept from an earlier run
 		d = filepath.Join(w.dir, d)
-		if err := errors.Join(os.RemoveAll(d), os.Mkdir(d, 0o755)); err != nil {
+		err := os.RemoveAll(d)
+		if err == nil {
+			err = os.Mkdir(d, 0o755)
+		}
+		if err != nil {
 			return fmt.Errorf("cannot empty %s: %w; give another --data-dir", w.dir, err)
 		}
 	}
 	return nil
 }
 
-func writeAt(f *os.File, s string) error {
-	_, err := f.WriteAt([]byte(s), 0)
+// signLock tells who holds the lock, for the error message of another one.
+func (w *workspace) signLock() error {
+	if err := w.lock.Truncate(0); err != nil {
+		return err
+	}
+	_, err := w.lock.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	return err
 }
 
@@ -144,11 +152,10 @@ func clearReadyFile(path string) error {
 	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("cannot replace the ready file: %w; give another --ready-file", err)
 	}
-	tmp := readyTemp(path)
-	if err := errors.Join(os.WriteFile(tmp, nil, 0o644), os.Remove(tmp)); err != nil {
+	if err := os.WriteFile(readyTemp(path), nil, 0o644); err != nil {
 		return fmt.Errorf("cannot write the ready file: %w; give another --ready-file", err)
 	}
-	return nil
+	return os.Remove(readyTemp(path))
 }
 
 // writeReadyFile makes the file appear in one step.
