@@ -39,6 +39,27 @@ void ReadMySql(TreeReader& tree, MySqlConfig* mysql) {
   tree.KeepsTo("async-ddl-timeout", "2m");
 }
 
+void ReadKafka(TreeReader& tree, KafkaConfig* kafka) {
+  const auto reads_from = [](TreeReader& from) {
+    return [&from](const char* key, auto& field) { from.Read(key, &field); };
+  };
+  ForEachUriKey(*kafka, reads_from(tree));
+  ForEachFileKey(*kafka, reads_from(tree));
+  tree.Section("codec-config", [&](TreeReader& codec) {
+    ForEachCodecKey(kafka->codec, reads_from(codec));
+    codec.KeepsTo("avro-enable-watermark", false);
+    codec.KeepsTo("avro-decimal-handling-mode", "precise");
+    codec.KeepsTo("avro-bigint-unsigned-handling-mode", "long");
+    codec.KeepsTo("avro-include-before-value", false);
+    codec.KeepsTo("encoding-format", "json");
+    codec.KeepsTo("output-row-key", false);
+  });
+  tree.Section("large-message-handle", [&](TreeReader& large) {
+    ForEachLargeMessageKey(kafka->large_message, reads_from(large));
+  });
+  tree.KeepsTo("glue-schema-registry-config", nullptr);
+}
+
 // Keys of sinks and encoders that this version does not have, with what they are without being set.
 void KeepToSinkDefaults(TreeReader& tree) {
   tree.KeepsTo("column-selectors", Json::array());
@@ -49,9 +70,6 @@ void KeepToSinkDefaults(TreeReader& tree) {
   tree.KeepsTo("enable-partition-separator", true);
   tree.KeepsTo("file-index-digit", 20U);
   tree.KeepsTo("enable-kafka-sink-v2", false);
-  tree.KeepsTo("only-output-updated-columns", false);
-  tree.KeepsTo("delete-only-output-handle-key-columns", false);
-  tree.KeepsTo("content-compatible", false);
   tree.KeepsTo("advance-timeout-in-sec", 150U);
   tree.KeepsTo("send-bootstrap-interval-in-sec", 120U);
   tree.KeepsTo("send-bootstrap-in-msg-count", 10000U);
@@ -70,16 +88,20 @@ void KeepToSinkDefaults(TreeReader& tree) {
                        {"output-old-value", false},
                        {"output-handle-key", false},
                        {"output-field-header", false}});
-  tree.KeepsTo("open", {{"output-old-value", true}});
   tree.KeepsTo("debezium", {{"output-old-value", true}, {"include-start-ts", false}});
-  for (const char* key : {"kafka-config", "pulsar-config", "cloud-storage-config"})
-    tree.KeepsTo(key, nullptr);
+  for (const char* key : {"pulsar-config", "cloud-storage-config"}) tree.KeepsTo(key, nullptr);
 }
 
 void ReadSink(TreeReader& tree, SinkConfig* sink) {
   tree.Read("protocol", &sink->protocol);
   tree.Read("transaction-atomicity", &sink->transaction_atomicity);
   tree.Read("safe-mode", &sink->safe_mode);
+  tree.Read("only-output-updated-columns", &sink->only_output_updated_columns);
+  tree.Read("delete-only-output-handle-key-columns", &sink->delete_only_output_handle_key_columns);
+  tree.Read("content-compatible", &sink->content_compatible);
+  tree.Section("open", [sink](TreeReader& open) {
+    open.Read("output-old-value", &sink->open_output_old_value);
+  });
   tree.List("dispatchers", [sink](TreeReader& rule) {
     DispatchRule& out = sink->dispatchers.emplace_back();
     rule.Read("matcher", &out.matcher);
@@ -104,6 +126,7 @@ void ReadSink(TreeReader& tree, SinkConfig* sink) {
     out.matcher.push_back(schema + "." + table);
   });
   tree.Section("mysql-config", [sink](TreeReader& mysql) { ReadMySql(mysql, &sink->mysql); });
+  tree.Section("kafka-config", [sink](TreeReader& kafka) { ReadKafka(kafka, &sink->kafka); });
   KeepToSinkDefaults(tree);
 }
 
@@ -203,12 +226,33 @@ Json MySqlToJson(const MySqlConfig& mysql) {
   return out;
 }
 
+Json KafkaToJson(const KafkaConfig& kafka) {
+  const auto writes_to = [](Json* out) {
+    return [out](const char* key, const auto& field) { PutIfSet(key, field, out); };
+  };
+  Json out = Json::object();
+  Json codec = Json::object();
+  Json large = Json::object();
+  ForEachUriKey(kafka, writes_to(&out));
+  ForEachFileKey(kafka, writes_to(&out));
+  ForEachCodecKey(kafka.codec, writes_to(&codec));
+  ForEachLargeMessageKey(kafka.large_message, writes_to(&large));
+  if (!codec.empty()) out["codec-config"] = std::move(codec);
+  if (!large.empty()) out["large-message-handle"] = std::move(large);
+  return out;
+}
+
 Json SinkToJson(const SinkConfig& sink) {
   Json out = Json::object();
   if (!sink.protocol.empty()) out["protocol"] = sink.protocol;
   if (!sink.transaction_atomicity.empty())
     out["transaction-atomicity"] = sink.transaction_atomicity;
   PutIfSet("safe-mode", sink.safe_mode, &out);
+  PutIfSet("only-output-updated-columns", sink.only_output_updated_columns, &out);
+  PutIfSet("delete-only-output-handle-key-columns", sink.delete_only_output_handle_key_columns,
+           &out);
+  PutIfSet("content-compatible", sink.content_compatible, &out);
+  if (sink.open_output_old_value) out["open"] = {{"output-old-value", *sink.open_output_old_value}};
   for (const DispatchRule& rule : sink.dispatchers)
     out["dispatchers"].push_back({{"matcher", rule.matcher},
                                   {"dispatcher", rule.dispatcher},
@@ -216,6 +260,7 @@ Json SinkToJson(const SinkConfig& sink) {
                                   {"topic", rule.topic},
                                   {"index", rule.index},
                                   {"columns", rule.columns}});
+  if (Json kafka = KafkaToJson(sink.kafka); !kafka.empty()) out["kafka-config"] = std::move(kafka);
   if (Json mysql = MySqlToJson(sink.mysql); !mysql.empty()) out["mysql-config"] = std::move(mysql);
   return out;
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/status.h"
+#include "config/kafka_config.h"
 
 namespace cdc {
 
@@ -54,6 +55,12 @@ struct SinkConfig {
   std::vector<DispatchRule> dispatchers;
   std::string transaction_atomicity;  // "", "none", "table"
   std::optional<bool> safe_mode;
+  // What messages hold; only for message queues.
+  std::optional<bool> only_output_updated_columns;
+  std::optional<bool> delete_only_output_handle_key_columns;
+  std::optional<bool> content_compatible;
+  std::optional<bool> open_output_old_value;  // sink.open.output-old-value
+  KafkaConfig kafka;
   MySqlConfig mysql;
 };
 

@@ -49,6 +49,11 @@ worker-num = 3
 protocol = "canal-json"
 transaction-atomicity = "table"
 safe-mode = true
+only-output-updated-columns = true
+delete-only-output-handle-key-columns = true
+content-compatible = true
+[sink.open]
+output-old-value = false
 [[sink.dispatchers]]
 matcher = ["db.*"]
 partition = "columns"
@@ -58,6 +63,49 @@ columns = ["a", "b"]
 [[sink.dispatchers]]
 matcher = ["x.y"]
 dispatcher = "ts"
+[sink.kafka-config]
+partition-num = 12
+replication-factor = 13
+max-message-bytes = 14
+required-acks = 1
+kafka-version = "v-kafka-version"
+compression = "v-compression"
+kafka-client-id = "v-kafka-client-id"
+dial-timeout = "v-dial-timeout"
+write-timeout = "v-write-timeout"
+read-timeout = "v-read-timeout"
+sasl-user = "v-sasl-user"
+sasl-password = "v-sasl-password"
+sasl-mechanism = "v-sasl-mechanism"
+sasl-gssapi-auth-type = "v-sasl-gssapi-auth-type"
+sasl-gssapi-keytab-path = "v-sasl-gssapi-keytab-path"
+sasl-gssapi-kerberos-config-path = "v-sasl-gssapi-kerberos-config-path"
+sasl-gssapi-service-name = "v-sasl-gssapi-service-name"
+sasl-gssapi-user = "v-sasl-gssapi-user"
+sasl-gssapi-password = "v-sasl-gssapi-password"
+sasl-gssapi-realm = "v-sasl-gssapi-realm"
+ca = "v-ca"
+cert = "v-cert"
+key = "v-key"
+sasl-oauth-client-id = "v-sasl-oauth-client-id"
+sasl-oauth-client-secret = "v-sasl-oauth-client-secret"
+sasl-oauth-token-url = "v-sasl-oauth-token-url"
+sasl-oauth-grant-type = "v-sasl-oauth-grant-type"
+sasl-oauth-audience = "v-sasl-oauth-audience"
+auto-create-topic = false
+sasl-gssapi-disable-pafxfast = true
+enable-tls = true
+insecure-skip-verify = true
+output-raw-change-event = true
+sasl-oauth-scopes = ["s1", "s2"]
+[sink.kafka-config.codec-config]
+enable-tidb-extension = true
+max-batch-size = 15
+[sink.kafka-config.large-message-handle]
+large-message-handle-option = "claim-check"
+large-message-handle-compression = "lz4"
+claim-check-storage-uri = "file:///x"
+claim-check-raw-value = true
 [sink.mysql-config]
 worker-count = 8
 max-txn-row = 9
@@ -78,6 +126,55 @@ enable-cache-prepared-statement = false
 type = "table-number"
 polling-time = 5
 )";
+
+void ExpectKafka(const ReplicaConfig& config) {
+  EXPECT_EQ(config.sink.only_output_updated_columns, true);
+  EXPECT_EQ(config.sink.delete_only_output_handle_key_columns, true);
+  EXPECT_EQ(config.sink.content_compatible, true);
+  EXPECT_EQ(config.sink.open_output_old_value, false);
+  const KafkaConfig& kafka = config.sink.kafka;
+  EXPECT_EQ(kafka.partition_num, 12);
+  EXPECT_EQ(kafka.replication_factor, 13);
+  EXPECT_EQ(kafka.max_message_bytes, 14);
+  EXPECT_EQ(kafka.required_acks, 1);
+  EXPECT_EQ(kafka.kafka_version, "v-kafka-version");
+  EXPECT_EQ(kafka.compression, "v-compression");
+  EXPECT_EQ(kafka.kafka_client_id, "v-kafka-client-id");
+  EXPECT_EQ(kafka.dial_timeout, "v-dial-timeout");
+  EXPECT_EQ(kafka.write_timeout, "v-write-timeout");
+  EXPECT_EQ(kafka.read_timeout, "v-read-timeout");
+  EXPECT_EQ(kafka.sasl_user, "v-sasl-user");
+  EXPECT_EQ(kafka.sasl_password, "v-sasl-password");
+  EXPECT_EQ(kafka.sasl_mechanism, "v-sasl-mechanism");
+  EXPECT_EQ(kafka.sasl_gssapi_auth_type, "v-sasl-gssapi-auth-type");
+  EXPECT_EQ(kafka.sasl_gssapi_keytab_path, "v-sasl-gssapi-keytab-path");
+  EXPECT_EQ(kafka.sasl_gssapi_kerberos_config_path, "v-sasl-gssapi-kerberos-config-path");
+  EXPECT_EQ(kafka.sasl_gssapi_service_name, "v-sasl-gssapi-service-name");
+  EXPECT_EQ(kafka.sasl_gssapi_user, "v-sasl-gssapi-user");
+  EXPECT_EQ(kafka.sasl_gssapi_password, "v-sasl-gssapi-password");
+  EXPECT_EQ(kafka.sasl_gssapi_realm, "v-sasl-gssapi-realm");
+  EXPECT_EQ(kafka.ca, "v-ca");
+  EXPECT_EQ(kafka.cert, "v-cert");
+  EXPECT_EQ(kafka.key, "v-key");
+  EXPECT_EQ(kafka.sasl_oauth_client_id, "v-sasl-oauth-client-id");
+  EXPECT_EQ(kafka.sasl_oauth_client_secret, "v-sasl-oauth-client-secret");
+  EXPECT_EQ(kafka.sasl_oauth_token_url, "v-sasl-oauth-token-url");
+  EXPECT_EQ(kafka.sasl_oauth_grant_type, "v-sasl-oauth-grant-type");
+  EXPECT_EQ(kafka.sasl_oauth_audience, "v-sasl-oauth-audience");
+  EXPECT_EQ(kafka.auto_create_topic, false);
+  EXPECT_EQ(kafka.sasl_gssapi_disable_pafxfast, true);
+  EXPECT_EQ(kafka.enable_tls, true);
+  EXPECT_EQ(kafka.insecure_skip_verify, true);
+  EXPECT_EQ(kafka.output_raw_change_event, true);
+  ASSERT_TRUE(kafka.sasl_oauth_scopes);
+  EXPECT_THAT(*kafka.sasl_oauth_scopes, ElementsAre("s1", "s2"));
+  EXPECT_EQ(kafka.codec.enable_tidb_extension, true);
+  EXPECT_EQ(kafka.codec.max_batch_size, 15);
+  EXPECT_EQ(kafka.large_message.option, "claim-check");
+  EXPECT_EQ(kafka.large_message.compression, "lz4");
+  EXPECT_EQ(kafka.large_message.claim_check_storage_uri, "file:///x");
+  EXPECT_EQ(kafka.large_message.claim_check_raw_value, true);
+}
 
 void ExpectEverything(const ReplicaConfig& config) {
   EXPECT_EQ(config.memory_quota, 1048576u);
@@ -100,6 +197,7 @@ void ExpectEverything(const ReplicaConfig& config) {
   EXPECT_EQ(rule.index, "i");
   EXPECT_THAT(rule.columns, ElementsAre("a", "b"));
   EXPECT_EQ(config.sink.dispatchers[1].dispatcher, "ts");
+  ExpectKafka(config);
   const MySqlConfig& mysql = config.sink.mysql;
   EXPECT_EQ(mysql.worker_count, 8);
   EXPECT_EQ(mysql.max_txn_row, 9);
@@ -140,12 +238,13 @@ TEST(ReplicaConfig, RefusesByNameWhatItDoesNotActOn) {
   EXPECT_THAT(Refusal("enable-old-value = false"), HasSubstr("enable-old-value"));
   EXPECT_THAT(Refusal("[consistent]\nlevel = \"eventual\""), HasSubstr("consistent.level"));
   EXPECT_THAT(Refusal("[consistent]\nlevels = \"none\""), HasSubstr("consistent.levels"));
-  EXPECT_THAT(Refusal("[sink.kafka-config]\npartition-num = 3"), HasSubstr("sink.kafka-config"));
+  EXPECT_THAT(Refusal("[sink.kafka-config.codec-config]\navro-enable-watermark = true"),
+              HasSubstr("sink.kafka-config.codec-config.avro-enable-watermark"));
   EXPECT_THAT(Refusal("[[filter.event-filters]]\nmatcher = [\"a.b\"]"),
               HasSubstr("filter.event-filters"));
   EXPECT_THAT(Refusal("[scheduler]\nenable-table-across-nodes = true"),
               HasSubstr("scheduler.enable-table-across-nodes"));
-  EXPECT_THAT(Refusal("[sink.open]\noutput-old-value = false"), HasSubstr("sink.open"));
+  EXPECT_THAT(Refusal("[sink.debezium]\noutput-old-value = false"), HasSubstr("sink.debezium"));
 }
 
 TEST(ReplicaConfig, TakesKnownKeysThatChangeNothing) {
