@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // subscribed is a cluster with one subscription to its one region.
@@ -85,6 +86,27 @@ func TestRollbackFreesTheResolvedTSAndRefusesLatePrewrites(t *testing.T) {
 	}
 	if r := s.tickResolved(); r <= x.start {
 		t.Errorf("resolved %d did not move on, start ts %d", r, x.start)
+	}
+}
+
+func TestRollbacksAreForgottenWhenTheyAreOld(t *testing.T) {
+	c := newTestCluster(t)
+	for _, k := range []string{"a", "b"} {
+		if err := c.begin(k, "1").rollback(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	now := time.Now()
+	for _, step := range []struct {
+		after time.Duration
+		left  int
+	}{{0, 2}, {rollbackMemory - time.Minute, 2}, {rollbackMemory + 2*time.Minute, 0}} {
+		c.hub.mu.Lock()
+		c.hub.forgetRollbacks(now.Add(step.after))
+		if n := len(c.hub.rollbacks); n != step.left {
+			t.Errorf("after %v: %d, want %d", step.after, n, step.left)
+		}
+		c.hub.mu.Unlock()
 	}
 }
 
