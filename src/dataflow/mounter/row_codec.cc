@@ -415,7 +415,8 @@ bool RowDecoder::FromFlagged(const Column& column, const FlaggedValue& value, Da
 }
 
 Status RowDecoder::BadColumn(const Column& column, std::string_view bytes) const {
-  const std::string_view name = column.position < 0 ? "?" : table_.columns[column.position]->name;
+  const std::string_view name =
+      column.position < 0 ? std::string_view("?") : table_.columns[column.position]->name;
   return {Code::kDecodeRow,
           "{}.{}: column {}: no value of its type: {}",
           table_.schema,
