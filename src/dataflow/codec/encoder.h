@@ -1,0 +1,52 @@
+// Rows, schema changes and watermarks as the messages of a protocol.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/status.h"
+#include "dataflow/codec/codec_options.h"
+#include "model/ddl_event.h"
+#include "model/row.h"
+
+namespace cdc {
+
+// Bytes that Kafka's record format may add to a message.
+inline constexpr size_t kRecordOverhead = 36;
+
+// What a broker gets. Which topic and partition is the caller's business.
+struct Message {
+  std::optional<std::string> key;  // nullopt: null, not ""
+  std::optional<std::string> value;
+  uint32_t rows = 0;  // 0: a schema change or a watermark
+  Ts ts;              // commit ts of the (last) row or DDL, or the watermark
+
+  // What the message counts against max-message-bytes, as Kafka's record format adds to it.
+  size_t Size() const;
+};
+
+// One protocol's encoder. A function of its input (and of the injected clock, where a format holds
+// the time of encoding); it only remembers what follows from a table's description.
+// Threads: not thread-safe, one per worker.
+// Errors: kMessageTooLarge names table and size; kEncode: a value that the format cannot hold.
+class EventEncoder {
+ public:
+  // `options` are validated, and outlive the encoder.
+  static Result<std::unique_ptr<EventEncoder>> Create(const CodecOptions& options);
+  virtual ~EventEncoder() = default;
+
+  // Appends the messages of these rows, which go to the same partition, in their order. Some
+  // protocols put several rows into a message.
+  virtual Status EncodeRows(std::span<const RowChange* const> rows, std::vector<Message>* out) = 0;
+  // Nothing is appended where the protocol has no such message.
+  virtual Status EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) = 0;
+  virtual Status EncodeWatermark(Ts ts, std::vector<Message>* out) = 0;
+};
+
+// For encoders: the error for a row whose message cannot be made small enough.
+Status MessageTooLarge(const RowChange& row, size_t bytes, const CodecOptions& options);
+
+}  // namespace cdc
