@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pingcap/kvproto/pkg/keyspacepb"
 	"github.com/pingcap/kvproto/pkg/metapb"
 	"github.com/pingcap/kvproto/pkg/pdpb"
 )
@@ -263,4 +264,17 @@ func TestRegionLookups(t *testing.T) {
 	expectIDs(t, tree.scan("d", "m", 0), 2)
 	expectIDs(t, tree.scan("e", "", 1), 2)
 	expectIDs(t, tree.scan("n", "", 0), 3)
+}
+
+// TiDB's GC worker asks for pages until one is empty; it spun for ever when each page was full.
+func TestKeyspacePagesEnd(t *testing.T) {
+	keyspaces := &keyspaceService{pd: newTestPD(t).Server}
+	first, err := keyspaces.GetAllKeyspaces(context.Background(), &keyspacepb.GetAllKeyspacesRequest{})
+	if err != nil || len(first.Keyspaces) != 1 {
+		t.Fatal(first, err)
+	}
+	next, err := keyspaces.GetAllKeyspaces(context.Background(), &keyspacepb.GetAllKeyspacesRequest{StartId: first.Keyspaces[0].Id + 1})
+	if err != nil || len(next.Keyspaces) != 0 {
+		t.Fatal(next, err)
+	}
 }
