@@ -19,6 +19,9 @@ DdlExecutor::DdlExecutor(const RowWriterContext& context, ChangefeedId changefee
 
 Status DdlExecutor::Execute(const DdlEvent& ddl, std::stop_token stop) {
   ASSIGN_OR_RETURN_STATUS(const DdlPlan plan, PlanDdl(ddl, context_.downstream, context_.config));
+  for (const std::string& part : plan.left_out)
+    LogWarn("the downstream can't hold it and goes without, changefeed={} commit_ts={} part={}",
+            changefeed_, ddl.commit_ts, part);
   if (!plan.skip_reason.empty()) {
     LogInfo("ddl skipped, changefeed={} commit_ts={} reason={} query={}", changefeed_,
             ddl.commit_ts, plan.skip_reason, ddl.query);

@@ -14,21 +14,30 @@ namespace cdc {
 struct DdlPlan {
   std::string skip_reason;              // not empty: there is nothing to run
   std::vector<std::string> statements;  // run one after the other
-  // Run instead of the failed statement when the downstream can't do it in this form; "" if there
-  // is no other form.
+  // Run instead of a statement that the downstream refuses in its first form; "" if there is none.
   std::string fallback;
+  std::vector<std::string> left_out;  // what the downstream can't hold; for the log
 
-  std::string use_schema;  // "" for statements about databases
+  std::string use_schema;  // "" for statements that name the databases they touch
   std::string time_zone;   // as the server names it; "" for the changefeed's
-  std::string sql_mode;  // of the session that typed the statement, without its objections to dates
+  std::string sql_mode;
   // An expression for SET TIMESTAMP, evaluated in `time_zone`: the moment that columns added with
   // DEFAULT CURRENT_TIMESTAMP hold in existing rows.
   std::string timestamp;
 
-  // For renames whose second run would undo or refuse the first: true once it has happened.
-  std::string done_check;  // a query; "" if the statements may simply run again
+  // A query that returns a row if the change has happened already; "" if error codes tell, or
+  // nothing does. Not to be told: RENAME TABLE that only swaps names, EXCHANGE PARTITION.
+  std::string done_check;
 };
 
+// Statements are taken as they were typed where that is safe, rewritten for the server's dialect
+// (ddl_rewriter.h); or made from the tables' descriptions:
+//  - CREATE TABLE on other servers than TiDB, whose defaults differ, and CREATE TABLE … LIKE
+//    everywhere (its source may have been meant in another database);
+//  - DROP, TRUNCATE and RENAME, which are typed for several tables but come one by one, or in a
+//    session in another database;
+//  - ADD INDEX on other servers than TiDB, with the names TiDB gave.
+//
 // Pure: no I/O, same input, same plan. Errors: kExecDdl for what no statement can do on this kind
 // of downstream.
 Result<DdlPlan> PlanDdl(const DdlEvent& ddl, const Downstream& downstream,

@@ -23,8 +23,8 @@ bool IsMySqlScheme(std::string_view scheme);
 // Accepted for compatibility, without effect: cache-prep-stmts (rows are sent as text, several
 // statements a round trip, so nothing is prepared), batch-replace-enable and batch-replace-size
 // (superseded by batch-dml-enable), async-ddl-timeout (a DDL is waited for, however long it takes),
-// where-clause (keys are compared as IN lists or OR chains, whichever the downstream has an index
-// path for).
+// where-clause (keys are compared as IN lists or OR chains, whichever servers have an index path
+// for), enable-ddl-ts (how far schema changes have come is kept in etcd, not downstream).
 struct MySqlSinkConfig {
   std::string host;
   uint16_t port = 4000;
@@ -47,7 +47,6 @@ struct MySqlSinkConfig {
   bool safe_mode = false;                // INSERT → REPLACE, UPDATE → DELETE + REPLACE, always
   bool whole_transactions = false;       // transaction-atomicity=table
   bool has_vector_type = false;          // downstream without VECTOR: such columns become LONGTEXT
-  bool enable_ddl_ts = true;             // may keep marker tables in the database tidb_cdc
   std::string tidb_txn_mode = "optimistic";
 
   // The zone that rows' TIMESTAMPs are in. The URI may repeat the changefeed's zone or leave it

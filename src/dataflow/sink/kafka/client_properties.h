@@ -1,0 +1,18 @@
+// The sink's configuration in librdkafka's words.
+#pragma once
+
+#include <map>
+#include <string>
+
+#include "dataflow/sink/kafka/kafka_sink_config.h"
+
+namespace cdc {
+
+using KafkaProperties = std::map<std::string, std::string>;
+
+// What every connection needs: brokers, timeouts, TLS, SASL.
+KafkaProperties ClientProperties(const KafkaSinkConfig& config);
+// The same and how to produce. `batch_bytes_max`: what the topics take in one request.
+KafkaProperties ProducerProperties(const KafkaSinkConfig& config, size_t batch_bytes_max);
+
+}  // namespace cdc
