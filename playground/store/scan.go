@@ -65,5 +65,6 @@ func (h *Hub) scan(s *subscription, locks *btree.Map[string, *lock], snap snapsh
 	}
 	s.send(append(rows, &cdcpb.Event_Row{Type: cdcpb.Event_INITIALIZED}), scanEventBytes)
 	s.initialized = true
-	log.Info("cdc scan done", zap.Uint64("region", s.region.meta.Id), zap.Uint64("request", s.requestID), zap.Int("rows", count), zap.Duration("took", time.Since(began)))
+	log.Info("cdc scan done", zap.Uint64("region", s.region.meta.Id), zap.Uint64("request", s.requestID), zap.Int("rows", count),
+		zap.Duration("took", time.Since(began)))
 }
