@@ -28,6 +28,14 @@ class Filter {
   // force-replicate is on.
   virtual bool CapturesTable(const TableInfo& table) const = 0;
   virtual bool IgnoresTxn(Ts start_ts) const = 0;
+  // Whether a table that can't be captured from its beginning on (it lost its key, or came in by a
+  // RENAME) is left out with a warning (ignore-ineligible-table) instead of failing the changefeed.
+  virtual bool LeavesOutIneligible() const = 0;
+  // Whether a DDL that ran under this BDR role ("primary", "secondary" or "") is replicated.
+  virtual bool ReplicatesBdrRole(std::string_view role) const = 0;
+  // Whether DDL of this kind is replicated at all. Kinds that only concern the upstream cluster
+  // (placement, TiFlash, sequences …) are not.
+  static bool ReplicatesDdl(DdlType type);
 };
 
 }  // namespace cdc
