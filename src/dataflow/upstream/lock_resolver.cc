@@ -138,7 +138,7 @@ Result<LockResolver::Check> LockResolver::CheckPrimary(const kvrpcpb::LockInfo& 
                                                        bool force_sync, TxnStatus* status,
                                                        Retry* retry) {
   for (;;) {
-    ASSIGN_OR_RETURN(RegionRef region, rpc_.regions().Locate(lock.primary_lock()));
+    ASSIGN_OR_RETURN(RegionRef region, rpc_.Locate(lock.primary_lock(), retry));
     kvrpcpb::CheckTxnStatusRequest request;
     request.set_primary_key(lock.primary_lock());
     request.set_lock_ts(lock.lock_version());
@@ -172,7 +172,7 @@ Result<LockResolver::Secondaries> LockResolver::CheckSecondaries(const kvrpcpb::
   Secondaries all{.commit_ts = Ts(primary.min_commit_ts())};
   std::vector<std::string> left(primary.secondaries().begin(), primary.secondaries().end());
   while (!left.empty()) {
-    ASSIGN_OR_RETURN(ByRegion groups, GroupByRegion(std::move(left)));
+    ASSIGN_OR_RETURN(ByRegion groups, GroupByRegion(std::move(left), retry));
     left.clear();
     for (auto& [region, keys] : groups) {
       kvrpcpb::CheckSecondaryLocksRequest request;
@@ -229,7 +229,7 @@ Status LockResolver::AddSecondaries(const kvrpcpb::CheckSecondaryLocksResponse& 
 Status LockResolver::ResolveKeys(Ts start_ts, Ts commit_ts, std::vector<std::string> keys,
                                  Retry* retry) {
   while (!keys.empty()) {
-    ASSIGN_OR_RETURN_STATUS(ByRegion groups, GroupByRegion(std::move(keys)));
+    ASSIGN_OR_RETURN_STATUS(ByRegion groups, GroupByRegion(std::move(keys), retry));
     keys.clear();
     for (auto& [region, group] : groups) {
       kvrpcpb::ResolveLockRequest request;
@@ -251,7 +251,7 @@ Status LockResolver::ResolveKeys(Ts start_ts, Ts commit_ts, std::vector<std::str
 
 Status LockResolver::ResolveRegionOf(const kvrpcpb::LockInfo& lock, Ts commit_ts, Retry* retry) {
   for (;;) {
-    ASSIGN_OR_RETURN_STATUS(RegionRef region, rpc_.regions().Locate(lock.key()));
+    ASSIGN_OR_RETURN_STATUS(RegionRef region, rpc_.Locate(lock.key(), retry));
     kvrpcpb::ResolveLockRequest request;
     request.set_start_version(lock.lock_version());
     request.set_commit_version(commit_ts.raw());
@@ -265,7 +265,7 @@ Status LockResolver::ResolveRegionOf(const kvrpcpb::LockInfo& lock, Ts commit_ts
 
 Status LockResolver::RollbackPessimistic(const kvrpcpb::LockInfo& lock, Retry* retry) {
   for (;;) {
-    ASSIGN_OR_RETURN_STATUS(RegionRef region, rpc_.regions().Locate(lock.key()));
+    ASSIGN_OR_RETURN_STATUS(RegionRef region, rpc_.Locate(lock.key(), retry));
     kvrpcpb::PessimisticRollbackRequest request;
     request.set_start_version(lock.lock_version());
     const uint64_t for_update = lock.lock_for_update_ts();
@@ -280,12 +280,13 @@ Status LockResolver::RollbackPessimistic(const kvrpcpb::LockInfo& lock, Retry* r
   }
 }
 
-Result<LockResolver::ByRegion> LockResolver::GroupByRegion(std::vector<std::string> keys) {
+Result<LockResolver::ByRegion> LockResolver::GroupByRegion(std::vector<std::string> keys,
+                                                           Retry* retry) {
   std::ranges::sort(keys);
   ByRegion groups;
   for (std::string& key : keys) {
     if (groups.empty() || !Contains(*groups.back().first, key)) {
-      ASSIGN_OR_RETURN(RegionRef region, rpc_.regions().Locate(key));
+      ASSIGN_OR_RETURN(RegionRef region, rpc_.Locate(key, retry));
       groups.emplace_back(std::move(region), std::vector<std::string>());
     }
     groups.back().second.push_back(std::move(key));
@@ -298,7 +299,7 @@ Result<std::vector<kvrpcpb::LockInfo>> LockResolver::ScanLocks(const KeyRange& r
   std::vector<kvrpcpb::LockInfo> locks;
   std::string at = range.start;
   while (locks.size() < limit) {
-    ASSIGN_OR_RETURN(RegionRef region, rpc_.regions().Locate(at));
+    ASSIGN_OR_RETURN(RegionRef region, rpc_.Locate(at, retry));
     const bool last =
         region->end_key.empty() || (!range.end.empty() && region->end_key >= range.end);
     kvrpcpb::ScanLockRequest request;

@@ -68,7 +68,7 @@ class LockResolver {
   Status ResolveKeys(Ts start_ts, Ts commit_ts, std::vector<std::string> keys, Retry* retry);
   Status ResolveRegionOf(const kvrpcpb::LockInfo& lock, Ts commit_ts, Retry* retry);
   Status RollbackPessimistic(const kvrpcpb::LockInfo& lock, Retry* retry);
-  Result<ByRegion> GroupByRegion(std::vector<std::string> keys);
+  Result<ByRegion> GroupByRegion(std::vector<std::string> keys, Retry* retry);
   // Time left to the lock by PD's clock; not positive: expired.
   Result<Duration> UntilExpired(Ts start_ts, uint64_t ttl_ms);
 

@@ -15,7 +15,7 @@ Result<std::optional<std::string>> TiKvSnapshotReader::Get(std::string_view user
   Retry retry = rpc_.StartRetry(kGiveUpAfter);
   Ignored ignored;
   for (;;) {
-    ASSIGN_OR_RETURN(RegionRef region, rpc_.regions().Locate(user_key));
+    ASSIGN_OR_RETURN(RegionRef region, rpc_.Locate(user_key, &retry));
     kvrpcpb::GetRequest request;
     request.set_key(std::string(user_key));
     request.set_version(ts.raw());
@@ -43,7 +43,7 @@ Status TiKvSnapshotReader::Scan(
   Ignored ignored;
   std::string at = range.start;
   for (;;) {
-    ASSIGN_OR_RETURN_STATUS(RegionRef region, rpc_.regions().Locate(at));
+    ASSIGN_OR_RETURN_STATUS(RegionRef region, rpc_.Locate(at, &retry));
     const bool last =
         region->end_key.empty() || (!range.end.empty() && region->end_key >= range.end);
     kvrpcpb::ScanRequest request;

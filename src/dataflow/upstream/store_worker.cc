@@ -112,14 +112,13 @@ void StoreWorker::StartScans() {
 
 // A store knows a registration by request id and region, so that a second one of the same region by
 // the same subscription (parts of it that a merge brought together), or one that follows on one we
-// gave up, needs an id of its own. Without multiplexing there is none: 0.
+// gave up, needs an id of its own; and with it, if there is no multiplexing, a stream of its own.
 uint64_t StoreWorker::ChooseRequestId(const Subscription& subscription, uint64_t region_id) {
   const auto own = static_cast<uint64_t>(subscription.id());
   const auto given_up = abandoned_.find(own);
   const bool burnt = given_up != abandoned_.end() &&
                      std::ranges::find(given_up->second, region_id) != given_up->second.end();
   if (!burnt && !Find(own, region_id)) return own;
-  if (!multiplexing_) return 0;
   extra_requests_[own].push_back(next_extra_request_);
   return next_extra_request_++;
 }
@@ -128,11 +127,6 @@ void StoreWorker::StartSession(RegisterItem item) {
   const Subscription::Assignment& assignment = item.assignment;
   const uint64_t region_id = Raw(assignment.region->id);
   const uint64_t request_id = ChooseRequestId(*item.subscription, region_id);
-  if (request_id == 0) {
-    host_.Relocate(item.subscription, assignment.ref, "the region is registered already",
-                   kBusyDelay);
-    return;
-  }
   auto session =
       std::make_unique<Session>(Session{.subscription = item.subscription,
                                         .ref = assignment.ref,
@@ -140,7 +134,7 @@ void StoreWorker::StartSession(RegisterItem item) {
                                         .range = assignment.range,
                                         .check_keys = !Within(*assignment.region, assignment.range),
                                         .request_id = request_id,
-                                        .stream = StreamFor(*item.subscription),
+                                        .stream = StreamFor(request_id),
                                         .resolved = assignment.checkpoint,
                                         .matcher = Matcher(assignment.checkpoint)});
   item.subscription->SetPhase(assignment.ref, Subscription::Phase::kScanning);
@@ -188,6 +182,11 @@ void StoreWorker::Handle(UnsubscribeItem item) {
   }
   for (const uint64_t id : ids) {
     abandoned_.erase(id);
+    if (const auto stream = open_streams_.find(id); stream != open_streams_.end()) {
+      const StreamId open = stream->second;
+      transport_->Close(open);
+      ForgetStream(open);
+    }
     const auto node = requests_.extract(id);
     if (!node) continue;
     for (const auto& [region, session] : node.mapped()) {
@@ -196,10 +195,6 @@ void StoreWorker::Handle(UnsubscribeItem item) {
     if (multiplexing_ && !node.mapped().empty()) {
       SendDeregister(node.mapped().begin()->second->stream, id, 0);
     }
-  }
-  if (const auto stream = open_streams_.find(own); stream != open_streams_.end()) {
-    transport_->Close(stream->second);
-    ForgetStream(stream->second);
   }
 }
 
@@ -346,14 +341,7 @@ void StoreWorker::HandleError(const CdcEvent& event, StreamId stream) {
   }
   LogDebug("region {} at store {}: {}", event.region_id, config_.store, text);
   const Duration delay = LearnFrom(error, *session->region);
-  if (error.has_duplicate_request()) {
-    // The next registration takes another request id, or another stream.
-    if (multiplexing_) {
-      abandoned_[request_id].push_back(event.region_id);
-    } else {
-      BreakStream(stream, text);
-    }
-  }
+  if (error.has_duplicate_request()) abandoned_[request_id].push_back(event.region_id);
   host_.Relocate(session->subscription, session->ref, text, delay);
 }
 
@@ -393,7 +381,8 @@ void StoreWorker::Handle(ClosedItem item) {
   const std::string reason =
       fmt::format("stream to store {} ended: {}", config_.store, item.status.error_message());
   if (unsupported) {
-    LogInfo("store {} has no multiplexed event feed, using one stream per span", config_.store);
+    LogInfo("store {} has no multiplexed event feed, using one stream per subscription",
+            config_.store);
     multiplexing_ = false;
   } else {
     LogInfo("{}", reason);
@@ -426,8 +415,8 @@ void StoreWorker::FailStream(StreamId stream, const std::string& reason, bool un
   }
 }
 
-StreamId StoreWorker::StreamFor(const Subscription& subscription) {
-  const uint64_t key = multiplexing_ ? kSharedStreamKey : static_cast<uint64_t>(subscription.id());
+StreamId StoreWorker::StreamFor(uint64_t request_id) {
+  const uint64_t key = multiplexing_ ? kSharedStreamKey : request_id;
   const auto [it, fresh] = open_streams_.try_emplace(key);
   if (fresh) {
     it->second = StreamId{next_stream_++};

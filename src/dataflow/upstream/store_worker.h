@@ -119,7 +119,7 @@ class StoreWorker : private FeedTransportHandler {
   Status AddRows(Session& session, const CdcEvent& event, const std::shared_ptr<const void>& owner);
   void FlushEvents();
 
-  StreamId StreamFor(const Subscription& subscription);
+  StreamId StreamFor(uint64_t request_id);
   void ForgetStream(StreamId stream);
   // The request id by which sessions of an event are found; without multiplexing the stream says
   // it.
@@ -140,7 +140,7 @@ class StoreWorker : private FeedTransportHandler {
   // Of the thread:
   bool multiplexing_ = true;  // until the store says that it cannot
   std::unordered_map<uint64_t, Sessions> requests_;
-  // With multiplexing there is one stream, kept under 0; else one per subscription, under its id.
+  // With multiplexing there is one stream, kept under 0; else one per request id.
   std::unordered_map<uint64_t, StreamId> open_streams_;
   std::unordered_map<StreamId, uint64_t> stream_keys_;  // the reverse
   uint64_t next_stream_ = 1;

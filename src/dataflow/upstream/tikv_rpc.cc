@@ -11,6 +11,14 @@ Status Retry::Wait(const Status& why, Duration at_least) {
   return Status::Ok();
 }
 
+Result<RegionRef> TiKvRpc::Locate(std::string_view user_key, Retry* retry) {
+  for (;;) {
+    auto region = regions_.Locate(user_key);
+    if (region || region.error().code() != Code::kRegionsNotCoverSpan) return region;
+    RETURN_UNEXPECTED_IF_ERROR(retry->Wait(region.error()));
+  }
+}
+
 Result<std::unique_ptr<tikvpb::Tikv::Stub>> TiKvRpc::Stub(const Region& region) {
   ASSIGN_OR_RETURN(std::string address, regions_.StoreAddress(region.leader_store));
   return tikvpb::Tikv::NewStub(channels_.Get(address));

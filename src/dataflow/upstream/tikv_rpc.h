@@ -51,7 +51,8 @@ class TiKvRpc {
                                                       Response*);
 
   Retry StartRetry(Duration total) { return Retry(clock_, calls_.stop_token(), total); }
-  RegionCache& regions() { return regions_; }
+  // Tries again while PD does not know of a split or merge that we have heard of.
+  Result<RegionRef> Locate(std::string_view user_key, Retry* retry);
 
   // One request to the region's leader. nullopt: the region has to be located again; what the store
   // said is in the cache and the wait is over. An error: time is up, or trying again is no use.
