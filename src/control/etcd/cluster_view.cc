@@ -59,4 +59,21 @@ void ClusterView::ApplyOne(const ParsedKey& key, const std::string* json) {
   if (feed.empty()) changefeeds_.erase(key.changefeed);
 }
 
+Result<ClusterSnapshot> ReadCluster(EtcdClient& client, const KeyPaths& paths) {
+  ASSIGN_OR_RETURN(const EtcdRange range, client.GetPrefix(paths.prefix()));
+  EtcdState state;
+  state.Replace(range);
+  ClusterSnapshot snapshot{ClusterView(paths), std::nullopt};
+  snapshot.view.Apply(state);
+  int64_t first = 0;
+  for (const EtcdKv& kv : range.kvs) {
+    const auto key = paths.Parse(kv.key);
+    if (!key || key->kind != ParsedKey::Kind::kOwner) continue;
+    if (first != 0 && kv.create_revision > first) continue;
+    first = kv.create_revision;
+    snapshot.owner = kv.value;
+  }
+  return snapshot;
+}
+
 }  // namespace cdc

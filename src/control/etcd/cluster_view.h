@@ -44,4 +44,11 @@ class ClusterView {
   std::map<ChangefeedId, ChangefeedView> changefeeds_;
 };
 
+// The whole cluster as of one moment, for commands and requests.
+struct ClusterSnapshot {
+  ClusterView view;
+  std::optional<CaptureId> owner;
+};
+Result<ClusterSnapshot> ReadCluster(EtcdClient& client, const KeyPaths& paths);
+
 }  // namespace cdc

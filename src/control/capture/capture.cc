@@ -1,0 +1,225 @@
+#include "control/capture/capture.h"
+
+#include <random>
+
+#include <fmt/format.h>
+
+#include "base/backoff.h"
+#include "base/log.h"
+#include "base/metrics.h"
+#include "control/processor/schema_feed.h"
+#include "model/uuid.h"
+
+namespace cdc {
+namespace {
+
+// Lives, and campaigns within one, are limited to this.
+constexpr double kRestartsPerSecond = 0.05;
+constexpr double kRestartsBurst = 2;
+
+}  // namespace
+
+// What one life holds; members go in reverse order.
+struct Capture::Life {
+  CaptureInfo info;
+  std::unique_ptr<Session> session;
+  EtcdCompare registered;  // the guard of all writes of this life
+};
+
+Capture::Capture(CaptureOptions options) : options_(std::move(options)) {}
+Capture::~Capture() = default;
+
+CaptureInfo Capture::info() const {
+  std::lock_guard lock(mutex_);
+  return info_;
+}
+
+bool Capture::IsOwner() const {
+  std::lock_guard lock(mutex_);
+  return owner_ != nullptr;
+}
+
+Status Capture::OperateOwner(const std::function<Status(Owner&)>& operate) {
+  std::lock_guard lock(mutex_);
+  if (owner_ == nullptr) return Status(Code::kNotOwner, "this node is not the owner");
+  return operate(*owner_);
+}
+
+std::vector<TableProgress> Capture::Progress(const ChangefeedId& changefeed) const {
+  std::lock_guard lock(mutex_);
+  return processors_ ? processors_->Progress(changefeed) : std::vector<TableProgress>{};
+}
+
+std::vector<ProcessorSummary> Capture::Processors() const {
+  std::lock_guard lock(mutex_);
+  return processors_ ? processors_->Summaries() : std::vector<ProcessorSummary>{};
+}
+
+std::string Capture::DebugInfo() const {
+  std::lock_guard lock(mutex_);
+  std::string text;
+  if (owner_ != nullptr) text += "*** owner info ***:\n\n" + owner_->DebugInfo() + "\n";
+  text += "*** processors info ***:\n\n";
+  if (processors_ != nullptr) text += processors_->DebugInfo();
+  return text;
+}
+
+Status Capture::Run(std::stop_token stop) {
+  std::stop_callback close(stop, [this] { closed_.request_stop(); });
+  const std::stop_token closed = closed_.get_token();
+  RateLimiter limiter(kRestartsPerSecond, kRestartsBurst, options_.clock->Now());
+  while (!closed.stop_requested()) {
+    const Duration wait = limiter.Reserve(options_.clock->Now());
+    if (wait > Duration::zero() && !options_.clock->SleepFor(wait, closed)) break;
+    const Status status = Live(closed);
+    if (!closed.stop_requested())
+      LogWarn("capture starts again under a new id: {}", status.ToString());
+  }
+  return Status::Ok();
+}
+
+Status Capture::Live(std::stop_token closed) {
+  Life life;
+  Backoff backoff({.first = 200ms, .max = 3s});
+  while (!life.session) {
+    auto session = Session::Open(*options_.etcd, options_.session_ttl, *options_.clock);
+    if (session) {
+      life.session = *std::move(session);
+      break;
+    }
+    LogWarn("cannot get a lease from etcd, trying again: {}", session.error().ToString());
+    if (!options_.clock->SleepFor(backoff.Next(), closed)) return Status::Ok();
+  }
+  life.info = {MakeUuid(), options_.advertise_addr, options_.version};
+  ASSIGN_OR_RETURN_STATUS(life.registered, Register(life));
+  LogInfo("capture registered, id={} address={}", life.info.id, life.info.address);
+
+  std::stop_source end;
+  std::stop_callback on_close(closed, [&] { end.request_stop(); });
+  std::stop_callback on_lost(life.session->lost(), [&] { end.request_stop(); });
+  Status ended;
+  {
+    const auto may_write = [session = life.session.get()] { return session->Alive(); };
+    ProcessorManager processors({.paths = options_.paths,
+                                 .capture = life.info,
+                                 .time_zone = options_.time_zone,
+                                 .tikv = options_.tikv,
+                                 .workers = options_.workers,
+                                 .clock = options_.clock,
+                                 .may_write = may_write});
+    ReactorWorker worker(*options_.etcd, processors,
+                         {.prefix = options_.paths.prefix(),
+                          .interval = options_.processor_interval,
+                          .guards = {life.registered},
+                          .may_write = may_write},
+                         *options_.clock);
+    {
+      std::lock_guard lock(mutex_);
+      info_ = life.info;
+      processors_ = &processors;
+    }
+    Status owner_ended;
+    {
+      std::jthread campaign([&] {
+        owner_ended = CampaignLoop(life, end.get_token());
+        end.request_stop();
+      });
+      ended = worker.Run(end.get_token());
+      end.request_stop();
+    }
+    if (ended.ok()) ended = owner_ended;
+    std::lock_guard lock(mutex_);
+    processors_ = nullptr;
+    info_ = {};
+  }  // the processors have ended
+  Unregister(life);
+  if (ended.ok() && life.session->lost().stop_requested())
+    ended = Status(Code::kCaptureSuicide, "the lease of capture {} is lost", life.info.id);
+  return ended;
+}
+
+Result<EtcdCompare> Capture::Register(const Life& life) {
+  const std::string key = options_.paths.Capture(life.info.id);
+  const Status put = options_.etcd->Put(key, life.info.ToJson(), life.session->lease());
+  if (!put.ok()) return Unexpected(put.WithContext("cannot register"));
+  ASSIGN_OR_RETURN(const std::optional<EtcdKv> kv, options_.etcd->Get(key));
+  if (!kv) return Error(Code::kCaptureRegister, "the key {} is gone at once", key);
+  return EtcdCompare{EtcdCompare::Target::kCreateRevision, key, kv->create_revision};
+}
+
+void Capture::Unregister(const Life& life) {
+  if (life.session->lost().stop_requested()) return;  // the key goes with the lease
+  const Status status = options_.etcd->Delete(options_.paths.Capture(life.info.id));
+  if (!status.ok()) LogWarn("cannot unregister, the key lapses: {}", status.ToString());
+}
+
+// Campaigns again whenever ownership has ended. An error ends the life.
+Status Capture::CampaignLoop(Life& life, std::stop_token stop) {
+  RateLimiter limiter(kRestartsPerSecond, kRestartsBurst, options_.clock->Now());
+  while (!stop.stop_requested()) {
+    const Duration wait = limiter.Reserve(options_.clock->Now());
+    if (wait > Duration::zero() && !options_.clock->SleepFor(wait, stop)) break;
+    Election election(*options_.etcd, *life.session, options_.paths.owner());
+    const Status campaign = election.Campaign(life.info.id, stop);
+    if (stop.stop_requested()) {
+      (void)election.Resign();
+      break;
+    }
+    if (campaign.code() == Code::kEtcdCompacted || campaign.code() == Code::kEtcd) {
+      LogWarn("campaign failed, trying again: {}", campaign.ToString());
+      continue;
+    }
+    if (!campaign.ok()) return Status(Code::kCaptureSuicide, "campaign: {}", campaign.ToString());
+    LogInfo("this capture is the owner now, id={}", life.info.id);
+    Metrics().Counter("ticdc_owner_ownership_counter", "Times this node became the owner.").Add();
+    const Status owned = RunOwner(life, election, stop);
+    LogInfo("this capture is not the owner any more, id={}", life.info.id);
+    if (const Status resigned = election.Resign(); !resigned.ok() && life.session->Alive())
+      return Status(Code::kCaptureResignOwner, "{}", resigned.ToString());
+    if (!owned.ok() && owned.code() != Code::kReactorFinished) return owned;
+  }
+  return Status::Ok();
+}
+
+Status Capture::RunOwner(Life& life, Election& election, std::stop_token stop) {
+  const auto may_write = [session = life.session.get()] { return session->Alive(); };
+  ReactorWorker* worker = nullptr;
+  std::mutex worker_mutex;  // guards `worker` against wake-ups that come late
+  TiKvClient& tikv = *options_.tikv;
+  Owner owner(
+      {.paths = options_.paths,
+       .address = life.info.address,
+       .time_zone = options_.time_zone,
+       .gc_ttl = options_.gc_ttl,
+       .pd = &tikv.pd(),
+       .clock = options_.clock,
+       .may_write = may_write,
+       .wake =
+           [&] {
+             std::lock_guard lock(worker_mutex);
+             if (worker != nullptr) worker->Wake();
+           },
+       .seams = {.open_schema =
+                     [&tikv](const Filter& filter, Ts start, SchemaFeed::Callbacks callbacks) {
+                       return SchemaFeed::Open(tikv, filter, start, std::move(callbacks));
+                     },
+                 .open_sink = OpenSink}});
+  ReactorWorker running(*options_.etcd, owner,
+                        {.prefix = options_.paths.prefix(),
+                         .interval = options_.owner_interval,
+                         .guards = {life.registered, election.Guard()},
+                         .may_write = may_write},
+                        *options_.clock);
+  {
+    std::scoped_lock lock(worker_mutex, mutex_);
+    worker = &running;
+    owner_ = &owner;
+  }
+  const Status ended = running.Run(stop);
+  std::scoped_lock lock(worker_mutex, mutex_);
+  worker = nullptr;
+  owner_ = nullptr;
+  return ended;
+}
+
+}  // namespace cdc

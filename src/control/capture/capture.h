@@ -1,0 +1,78 @@
+// A node's life in the cluster: register under a lease, campaign to be the owner, run what is
+// assigned; when the lease is lost, drop everything and start again under a new id.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stop_token>
+#include <string>
+
+#include "base/clock.h"
+#include "base/rate_limiter.h"
+#include "control/capture/processor_manager.h"
+#include "control/etcd/etcd_client.h"
+#include "control/etcd/key_paths.h"
+#include "control/etcd/session.h"
+#include "control/owner/owner.h"
+
+namespace cdc {
+
+struct CaptureOptions {
+  std::string advertise_addr;
+  std::string version;
+  std::string time_zone;
+  std::chrono::seconds session_ttl{10};
+  std::chrono::seconds gc_ttl{86'400};
+  Duration owner_interval = 50ms;
+  Duration processor_interval = 50ms;
+  KeyPaths paths;
+  EtcdClient* etcd = nullptr;  // these outlive the capture
+  TiKvClient* tikv = nullptr;
+  WorkerPool* workers = nullptr;
+  Clock* clock = nullptr;
+};
+
+// Threads: Run on one thread; all else from any.
+// Order: a life ends in the order owner, processors, registration, lease. Once the lease may have
+//   lapsed, by the local monotonic clock, nothing is written downstream or to etcd.
+class Capture {
+ public:
+  explicit Capture(CaptureOptions options);
+  ~Capture();
+
+  // Lives until stopped (Ok). Losing the lease ends a life, not this: there is at most one new life
+  // in 20 s, after a first spare one.
+  Status Run(std::stop_token stop);
+  // Makes Run return soon. Safe at any time, any number of times.
+  void AsyncClose() { closed_.request_stop(); }
+
+  CaptureInfo info() const;  // of this life; the id is empty between lives
+  bool IsOwner() const;
+  // Calls `operate` with the owner if that is here and keeps it from ending meanwhile; kNotOwner if
+  // it is not.
+  Status OperateOwner(const std::function<Status(Owner&)>& operate);
+  std::vector<TableProgress> Progress(const ChangefeedId& changefeed) const;
+  std::vector<ProcessorSummary> Processors() const;
+  std::string DebugInfo() const;
+
+ private:
+  struct Life;
+
+  Status Live(std::stop_token stop);
+  Result<EtcdCompare> Register(const Life& life);
+  Status CampaignLoop(Life& life, std::stop_token stop);
+  Status RunOwner(Life& life, Election& election, std::stop_token stop);
+  void Unregister(const Life& life);
+
+  const CaptureOptions options_;
+  std::stop_source closed_;
+
+  mutable std::mutex mutex_;  // guards all below
+  CaptureInfo info_;
+  Owner* owner_ = nullptr;
+  ProcessorManager* processors_ = nullptr;
+};
+
+}  // namespace cdc

@@ -1,0 +1,192 @@
+#include "control/capture/processor_manager.h"
+
+#include <algorithm>
+#include <set>
+
+#include "base/log.h"
+#include "base/metrics.h"
+
+namespace cdc {
+
+ProcessorManager::ProcessorManager(ProcessorManagerOptions options)
+    : options_(std::move(options)), view_(options_.paths) {}
+
+ProcessorManager::~ProcessorManager() {
+  for (auto& [id, running] : running_)
+    if (running.processor) Close(id, std::move(running.processor));  // all at the same time
+}
+
+Result<std::vector<EtcdPatch>> ProcessorManager::Tick(const EtcdState& state, SteadyTime) {
+  view_.Apply(state);
+  EtcdPatches patches(state);
+  std::set<ChangefeedId> ids;
+  for (const auto& [id, view] : view_.changefeeds()) ids.insert(id);
+  for (const auto& [id, running] : running_) ids.insert(id);
+  const ChangefeedView none;
+  for (const ChangefeedId& id : ids) {
+    const auto view = view_.changefeeds().find(id);
+    TickFeed(id, view == view_.changefeeds().end() ? none : view->second, &patches);
+  }
+  return patches.Take();
+}
+
+void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& view,
+                                EtcdPatches* patches) {
+  const auto task = view.tasks.find(options_.capture.id);
+  const std::string position_key = options_.paths.TaskPosition(options_.capture.id, id);
+  auto running = running_.find(id);
+  if (task == view.tasks.end() || !view.info || !view.status) {
+    if (running != running_.end()) {
+      Close(id, std::move(running->second.processor));
+      std::lock_guard lock(mutex_);
+      running_.erase(running);
+    }
+    if (!IsClosing(id)) patches->Delete(position_key);
+    return;
+  }
+  if (running == running_.end()) {
+    if (IsClosing(id)) return;  // the run before this
+    Running started = Start(id, view, task->second);
+    std::lock_guard lock(mutex_);
+    running = running_.emplace(id, std::move(started)).first;
+  }
+  if (running->second.processor) {
+    TaskStatus applied = task->second;
+    ApplyOperations(*running->second.processor, &applied);
+    if (applied != task->second)
+      patches->Set(options_.paths.TaskStatus(options_.capture.id, id), applied.ToJson());
+    running->second.processor->SetDdlFinished(view.status->ddl_finished_ts);
+  }
+  patches->Set(position_key, Report(id, &running->second).ToJson());
+}
+
+ProcessorManager::Running ProcessorManager::Start(const ChangefeedId& id,
+                                                  const ChangefeedView& view,
+                                                  const TaskStatus& task) {
+  Running running;
+  running.reported = {.checkpoint_ts = view.Checkpoint(), .resolved_ts = view.Checkpoint()};
+  const auto config = ReplicaConfig::FromJson(view.info->config);
+  const auto uri = Uri::Parse(view.info->sink_uri);
+  if (!config || !uri) {
+    Fail(id, &running, config ? uri.error() : config.error());
+    return running;
+  }
+  LogInfo("processor starts, changefeed={} checkpoint={} tables={}", id, view.Checkpoint(),
+          task.tables.size());
+  running.processor = options_.start({.changefeed = id,
+                                      .config = *config,
+                                      .sink_uri = *uri,
+                                      .time_zone = options_.time_zone,
+                                      .checkpoint = view.Checkpoint(),
+                                      .target = view.info->TargetOrMax(),
+                                      .tikv = options_.tikv,
+                                      .workers = options_.workers,
+                                      .clock = options_.clock,
+                                      .may_write = options_.may_write});
+  for (const auto& [table, replica] : task.tables)
+    running.processor->AddTable(table, std::max(replica.start_ts, view.Checkpoint()));
+  return running;
+}
+
+void ProcessorManager::ApplyOperations(Processor& processor, TaskStatus* task) {
+  for (auto& [table, operation] : task->operations) {
+    if (operation.applied()) continue;
+    if (operation.remove) {
+      if (const auto checkpoint = processor.RemoveTable(table)) operation.boundary_ts = *checkpoint;
+    } else {
+      processor.AddTable(table, operation.boundary_ts);
+    }
+    operation.status = OperationStatus::kFinished;
+  }
+}
+
+// What the processor has reached, with every operation that was applied before counted in.
+TaskPosition ProcessorManager::Report(const ChangefeedId& id, Running* running) {
+  if (running->processor) {
+    const ProcessorPosition position = running->processor->Position();
+    running->reported = {.checkpoint_ts = position.checkpoint,
+                         .resolved_ts = position.resolved,
+                         .count = position.rows,
+                         .ddl_reached_ts = position.ddl_reached};
+    if (position.error) Fail(id, running, *position.error);
+    const Labels labels = {{"changefeed", id}, {"capture", options_.capture.address}};
+    Metrics()
+        .Gauge("ticdc_processor_checkpoint_ts", "Checkpoint of the processor, Unix ms.", labels)
+        .Set(static_cast<double>(position.checkpoint.unix_ms()));
+    Metrics()
+        .Gauge("ticdc_processor_resolved_ts", "Resolved ts of the processor, Unix ms.", labels)
+        .Set(static_cast<double>(position.resolved.unix_ms()));
+  }
+  running->reported.error = running->error;
+  return running->reported;
+}
+
+void ProcessorManager::Fail(const ChangefeedId& id, Running* running, const Status& status) {
+  LogError("processor failed, changefeed={} error={}", id, status.ToString());
+  running->error = RunningError{options_.capture.address, std::string(CodeName(status.code())),
+                                std::string(status.message())};
+  std::shared_ptr<Processor> processor;
+  {
+    std::lock_guard lock(mutex_);
+    processor = std::move(running->processor);
+  }
+  Close(id, std::move(processor));
+}
+
+void ProcessorManager::Close(const ChangefeedId& id, std::shared_ptr<Processor> processor) {
+  if (!processor) return;
+  auto done = std::make_shared<std::atomic<bool>>(false);
+  std::jthread thread([done, processor = std::move(processor)]() mutable {
+    processor.reset();
+    *done = true;
+  });
+  closing_.emplace(id, Closing{std::move(done), std::move(thread)});
+}
+
+bool ProcessorManager::IsClosing(const ChangefeedId& id) {
+  std::erase_if(closing_, [](const auto& entry) { return entry.second.done->load(); });
+  return closing_.contains(id);
+}
+
+std::vector<ProcessorSummary> ProcessorManager::Summaries() const {
+  std::vector<std::pair<ChangefeedId, std::shared_ptr<Processor>>> processors;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& [id, running] : running_)
+      if (running.processor) processors.emplace_back(id, running.processor);
+  }
+  std::vector<ProcessorSummary> summaries;
+  for (const auto& [id, processor] : processors)
+    summaries.push_back({id, processor->Position(), processor->Tables()});
+  return summaries;
+}
+
+std::vector<TableProgress> ProcessorManager::Progress(const ChangefeedId& changefeed) const {
+  std::shared_ptr<Processor> processor;
+  {
+    std::lock_guard lock(mutex_);
+    if (const auto it = running_.find(changefeed); it != running_.end())
+      processor = it->second.processor;
+  }
+  return processor ? processor->Progress() : std::vector<TableProgress>{};
+}
+
+std::string ProcessorManager::DebugInfo() const {
+  constexpr size_t kTablesShown = 100;
+  std::string text;
+  for (const ProcessorSummary& summary : Summaries()) {
+    text += fmt::format("changefeed {}: checkpoint {} resolved {} ddl-reached {} tables {}\n",
+                        summary.changefeed, summary.position.checkpoint, summary.position.resolved,
+                        summary.position.ddl_reached, summary.tables.size());
+    size_t shown = 0;
+    for (const TableProgress& table : Progress(summary.changefeed)) {
+      if (++shown > kTablesShown) break;
+      text += fmt::format("  table {}: checkpoint {} resolved {} bytes {} regions {}/{} {}\n",
+                          Raw(table.table), table.checkpoint, table.resolved, table.sorter_bytes,
+                          table.feed.regions_initialized, table.feed.regions, table.feed.reason);
+    }
+  }
+  return text;
+}
+
+}  // namespace cdc

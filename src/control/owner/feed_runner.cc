@@ -1,0 +1,143 @@
+#include "control/owner/feed_runner.h"
+
+#include "base/log.h"
+
+namespace cdc {
+namespace {
+
+// Databases see the checkpoint in their data; message queues and files want to be told.
+bool WantsCheckpoints(const Uri& uri) {
+  for (const std::string_view scheme : {"mysql", "mysql+ssl", "tidb", "tidb+ssl", "blackhole"})
+    if (uri.scheme == scheme) return false;
+  return true;
+}
+
+}  // namespace
+
+FeedRunner::FeedRunner(FeedRunnerOptions options) : options_(std::move(options)) {
+  thread_ = std::jthread([this](std::stop_token stop) { Run(stop); });
+}
+
+FeedRunner::~FeedRunner() {
+  thread_.request_stop();
+  thread_.join();
+}
+
+Status FeedRunner::error() const {
+  std::lock_guard lock(mutex_);
+  return error_;
+}
+
+SchemaStore* FeedRunner::schema() const {
+  std::lock_guard lock(mutex_);
+  return schema_ ? &schema_->store() : nullptr;
+}
+
+void FeedRunner::Execute(std::vector<DdlEventPtr> ddls) {
+  std::lock_guard lock(mutex_);
+  if (ddls.empty() || executed_ == ddls.front()->commit_ts || !pending_.empty()) return;
+  pending_ = std::move(ddls);
+  wakeup_.notify_all();
+}
+
+std::optional<Ts> FeedRunner::executed() const {
+  std::lock_guard lock(mutex_);
+  return executed_;
+}
+
+void FeedRunner::SetCheckpoint(Ts ts) {
+  std::lock_guard lock(mutex_);
+  if (ts <= checkpoint_) return;
+  checkpoint_ = ts;
+  wakeup_.notify_all();
+}
+
+void FeedRunner::Fail(Status status) {
+  {
+    std::lock_guard lock(mutex_);
+    if (error_.ok()) error_ = std::move(status);
+  }
+  options_.on_change();
+}
+
+void FeedRunner::Run(std::stop_token stop) {
+  if (Status status = Open(); !status.ok()) return Fail(std::move(status));
+  options_.on_change();
+  const bool tell = WantsCheckpoints(uri_);
+  while (!stop.stop_requested()) {
+    std::vector<DdlEventPtr> ddls;
+    Ts checkpoint;
+    {
+      std::unique_lock lock(mutex_);
+      wakeup_.wait(lock, stop,
+                   [&] { return !pending_.empty() || (tell && checkpoint_ > told_checkpoint_); });
+      if (stop.stop_requested()) return;
+      ddls = pending_;
+      checkpoint = checkpoint_;
+    }
+    Status status = tell ? TellCheckpoint(checkpoint) : Status::Ok();
+    if (status.ok()) status = ExecuteAll(ddls, stop);
+    if (stop.stop_requested()) return;
+    if (!status.ok()) return Fail(std::move(status));
+    if (ddls.empty()) continue;
+    {
+      std::lock_guard lock(mutex_);
+      executed_ = ddls.front()->commit_ts;
+      pending_.clear();
+    }
+    options_.on_change();
+  }
+}
+
+Status FeedRunner::Open() {
+  ASSIGN_OR_RETURN_STATUS(config_, ReplicaConfig::FromJson(options_.info.config));
+  ASSIGN_OR_RETURN_STATUS(uri_, Uri::Parse(options_.info.sink_uri));
+  ASSIGN_OR_RETURN_STATUS(filter_, Filter::Create(config_));
+  ASSIGN_OR_RETURN_STATUS(
+      std::unique_ptr<SchemaFeed> schema,
+      options_.seams.open_schema(*filter_, options_.checkpoint,
+                                 {.on_advance = options_.on_change,
+                                  .on_error = [this](Status status) { Fail(std::move(status)); }}));
+  std::lock_guard lock(mutex_);
+  schema_ = std::move(schema);
+  return Status::Ok();
+}
+
+Status FeedRunner::OpenSinkIfNeeded() {
+  if (sink_) return Status::Ok();
+  ASSIGN_OR_RETURN_STATUS(sink_, options_.seams.open_sink(uri_, {.changefeed = options_.changefeed,
+                                                                 .time_zone = options_.time_zone,
+                                                                 .config = &config_,
+                                                                 .clock = options_.clock,
+                                                                 .may_write = options_.may_write}));
+  return Status::Ok();
+}
+
+Status FeedRunner::TellCheckpoint(Ts ts) {
+  if (ts <= told_checkpoint_) return Status::Ok();
+  RETURN_IF_ERROR(OpenSinkIfNeeded());
+  RETURN_IF_ERROR(sink_->Checkpoint(ts));
+  told_checkpoint_ = ts;
+  return Status::Ok();
+}
+
+Status FeedRunner::ExecuteAll(const std::vector<DdlEventPtr>& ddls, std::stop_token stop) {
+  for (const DdlEventPtr& ddl : ddls) {
+    if (!ddl->replicate) {
+      LogInfo("DDL is not replicated, changefeed={} commit_ts={} query={}", options_.changefeed,
+              ddl->commit_ts, ddl->query);
+      continue;
+    }
+    RETURN_IF_ERROR(OpenSinkIfNeeded());
+    if (!options_.may_write())
+      return Status(Code::kLeaseExpired, "this node's lease may have lapsed, it writes no more");
+    LogInfo("execute DDL, changefeed={} commit_ts={} query={}", options_.changefeed, ddl->commit_ts,
+            ddl->query);
+    if (Status status = sink_->ExecuteDdl(*ddl, stop); !status.ok())
+      return status.WithContext(
+          fmt::format("DDL \"{}\" (commit ts {})", ddl->query, ddl->commit_ts));
+  }
+  return Status::Ok();
+}
+
+}  // namespace cdc

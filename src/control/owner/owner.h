@@ -1,0 +1,97 @@
+// The cluster's one owner: a reactor that drives every changefeed.
+#pragma once
+
+#include <atomic>
+#include <deque>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <set>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "control/etcd/cluster_view.h"
+#include "control/etcd/reactor_worker.h"
+#include "control/owner/feed_decision.h"
+#include "control/owner/feed_runner.h"
+#include "control/owner/feed_state.h"
+#include "control/owner/gc_keeper.h"
+
+namespace cdc {
+
+struct OwnerOptions {
+  KeyPaths paths;
+  std::string address;  // of this node, for errors
+  std::string time_zone;
+  std::chrono::seconds gc_ttl{86'400};
+  PdClient* pd = nullptr;  // this and the next outlive the owner
+  Clock* clock = nullptr;
+  std::function<bool()> may_write = [] { return true; };
+  std::function<void()> wake = [] {};  // asks for a tick
+  FeedRunnerSeams seams;
+};
+
+// Threads: Tick on the reactor's thread; the calls of administration and DebugInfo from any.
+class Owner : public Reactor {
+ public:
+  explicit Owner(OwnerOptions options);
+  ~Owner() override;
+
+  Result<std::vector<EtcdPatch>> Tick(const EtcdState& state, SteadyTime now) override;
+
+  // Taken up by the next tick, or dropped if they don't fit then.
+  void EnqueueJob(AdminJob job);
+  void TriggerRebalance(const ChangefeedId& changefeed);
+  void MoveTable(const ChangefeedId& changefeed, TableId table, const CaptureId& capture);
+  // Ends the reactor at its next tick: the owner resigns.
+  void AsyncStop();
+  std::string DebugInfo() const;
+
+ private:
+  // What the owner remembers of a changefeed besides etcd.
+  struct Feed {
+    std::unique_ptr<FeedRunner> runner;
+    std::map<TableId, CaptureId> targets;
+    bool rebalance = false;
+    // The tables captured at `tables_at`, which changes with DDLs only.
+    std::vector<TableId> tables;
+    Ts tables_at;
+  };
+  struct Requests {
+    std::deque<AdminJob> jobs;
+    std::set<ChangefeedId> rebalances;
+    std::vector<std::tuple<ChangefeedId, TableId, CaptureId>> moves;
+  };
+
+  Requests TakeRequests();
+  void TickFeed(const ChangefeedId& id, const ChangefeedView& view, std::optional<AdminJob> job,
+                EtcdPatches* patches);
+  std::vector<RunningError> CollectErrors(const ChangefeedId& id, const ChangefeedView& view,
+                                          const Feed& feed) const;
+  void RunFeed(const ChangefeedId& id, const ChangefeedView& view, const ChangefeedInfo& info,
+               Feed* feed, EtcdPatches* patches);
+  void Decide(const ChangefeedId& id, const ChangefeedView& view, const ChangefeedInfo& info,
+              Feed* feed, EtcdPatches* patches);
+  void StopFeed(const ChangefeedId& id, const ChangefeedView& view, Feed* feed,
+                EtcdPatches* patches);
+  void DropDeadCaptures(const ChangefeedId& id, const ChangefeedView& view, EtcdPatches* patches);
+  void UpdateGc();
+  // Destroys the runner on a thread of its own: that may take a while.
+  void Retire(std::unique_ptr<FeedRunner> runner);
+  int64_t NowMs() const;
+
+  const OwnerOptions options_;
+  ClusterView view_;
+  std::map<ChangefeedId, Feed> feeds_;
+  std::vector<std::pair<std::shared_ptr<std::atomic<bool>>, std::jthread>> retiring_;
+  std::unique_ptr<GcKeeper> gc_;
+  std::atomic<bool> stop_ = false;
+
+  mutable std::mutex mutex_;  // guards the two below
+  Requests requests_;
+  std::string debug_info_;
+};
+
+}  // namespace cdc
