@@ -9,8 +9,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// Larger batches gain little; smaller ones cost a request each.
-constexpr size_t kBatchBytes = 1'000'000;
 // Its largest; how large a message may be is the encoder's business.
 constexpr const char* kMessageBytesMax = "1000000000";
 
@@ -86,7 +84,7 @@ KafkaProperties ProducerProperties(const KafkaSinkConfig& config, size_t batch_b
   out["request.timeout.ms"] = Millis(config.write_timeout, 1, 900'000);
   out["message.timeout.ms"] = std::to_string(KafkaSinkConfig::kDeliveryTimeout.count());
   out["message.max.bytes"] = kMessageBytesMax;
-  out["batch.size"] = std::to_string(std::clamp<size_t>(batch_bytes_max, 1, kBatchBytes));
+  out["batch.size"] = std::to_string(std::clamp<size_t>(batch_bytes_max, 1, kKafkaBatchBytesMax));
   if (config.max_retry) out["message.send.max.retries"] = std::to_string(*config.max_retry);
   // Without idempotence, a retried request may be overtaken by one that is already under way.
   out["enable.idempotence"] = config.idempotent() ? "true" : "false";

@@ -8,6 +8,9 @@
 
 namespace cdc {
 
+// Larger batches gain little; smaller ones cost a request each.
+inline constexpr size_t kKafkaBatchBytesMax = 1'000'000;
+
 using KafkaProperties = std::map<std::string, std::string>;
 
 // What every connection needs: brokers, timeouts, TLS, SASL.

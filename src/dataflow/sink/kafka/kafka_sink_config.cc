@@ -298,6 +298,8 @@ Result<KafkaSinkConfig> KafkaSinkConfig::Make(const Uri& uri, const ReplicaConfi
     RETURN_UNEXPECTED_IF_ERROR(parameters.Set(name, value));
   RETURN_UNEXPECTED_IF_ERROR(SetSecurity(uri.scheme == "kafka+ssl", parameters.security(),
                                          config.sink.kafka, &result.tls, &result.sasl));
+  if (result.sasl.mechanism == KafkaSasl::Mechanism::kOauth)
+    return Error(Code::kNotSupported, "sasl-mechanism oauthbearer is not there yet");
   if (result.codec.content_compatible) result.codec.only_output_updated_columns = true;
   RETURN_UNEXPECTED_IF_ERROR(SetLargeMessage(config.sink.kafka.large_message, &result));
   if (result.codec.delete_only_output_handle_key_columns && config.force_replicate)

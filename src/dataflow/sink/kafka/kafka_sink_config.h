@@ -81,6 +81,8 @@ struct KafkaSinkConfig {
 
   // No message waits longer for its acknowledgement; then the changefeed's run ends.
   static constexpr std::chrono::milliseconds kDeliveryTimeout{120'000};
+  // Messages that are on their way, in bytes; rows wait before they become messages past it.
+  static constexpr size_t kQueueBytes = size_t{64} << 20;
   // Partitions of a topic that we create where partition-num does not say.
   static constexpr int32_t kDefaultPartitions = 3;
 

@@ -10,6 +10,7 @@
 #include <string>
 
 #include "base/check.h"
+#include "base/memory_quota.h"
 #include "base/status.h"
 #include "dataflow/codec/encoder.h"
 
@@ -56,7 +57,7 @@ class Delivery {
 
 // Threads: all from any.
 // Order: messages of one partition arrive in the order of Send, also where they had to be sent
-// again; none after one that failed arrives later than the queue's end.
+// again. After one has failed, all others fail: only a new queue takes messages again.
 class MessageQueue {
  public:
   // Fails what has not arrived yet with kStopped.
@@ -68,15 +69,14 @@ class MessageQueue {
   // The same, but null instead of waiting.
   virtual const QueueTopic* FindTopic(const std::string& name) const = 0;
 
-  // Takes the message; never blocks. delivery->Finish runs once for it, on a thread of the queue.
-  // The caller keeps within a limit of bytes_queued().
+  // Takes the message; never blocks. delivery->Finish runs once for it, on a thread of the queue or
+  // before Send returns.
   virtual void Send(const QueueTopic& topic, int32_t partition, Message message,
                     Delivery* delivery) = 0;
 
-  // Of messages that have neither arrived nor failed.
-  virtual size_t bytes_queued() const = 0;
-  // Waits until bytes_queued() < limit; false if stopped first.
-  virtual bool WaitBelow(size_t limit, std::stop_token stop) = 0;
+  // Counts the bytes of messages that have neither arrived nor failed. Send takes past its limit;
+  // the caller waits for it.
+  virtual MemoryQuota& quota() = 0;
 
   // Looks whether open topics are as they were. Blocks. Errors: kKafkaPartitions for one that has
   // got more partitions, kKafkaTopicMissing for one that is gone.

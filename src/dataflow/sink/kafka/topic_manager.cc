@@ -31,7 +31,9 @@ auto Patiently(Clock& clock, std::stop_token stop, Call call) {
   while (true) {
     auto result = call();
     if (result || result.error().code() != Code::kDeadline || clock.Now() >= end) return result;
-    LogWarn("kafka request failed, trying again, error=\"{}\"", result.error().ToString());
+    static LogLimiter limiter(10s);
+    if (limiter.Allow())
+      LogWarn("kafka request failed, trying again, error=\"{}\"", result.error().ToString());
     if (!clock.SleepFor(backoff.Next(), stop)) return result;
   }
 }
