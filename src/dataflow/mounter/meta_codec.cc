@@ -101,4 +101,12 @@ std::string TableMetaKey(SchemaId schema, TableId table) {
   return key;
 }
 
+std::string DdlJobListKey(int64_t index) {
+  std::string key(1, kPrefix);
+  AppendComparable("DDLJobList", &key);
+  AppendBigEndian64(&key, kListData);
+  AppendBigEndian64(&key, static_cast<uint64_t>(index) ^ (uint64_t{1} << 63));
+  return key;
+}
+
 }  // namespace cdc

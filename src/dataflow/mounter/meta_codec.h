@@ -32,5 +32,6 @@ KeyRange TablesRange(SchemaId schema);
 // The keys themselves, for tests.
 std::string SchemaMetaKey(SchemaId schema);
 std::string TableMetaKey(SchemaId schema, TableId table);
+std::string DdlJobListKey(int64_t index);
 
 }  // namespace cdc
