@@ -12,10 +12,6 @@ namespace {
 constexpr int kGroupDigits = 9;
 constexpr std::array<int, 10> kBytesOfDigits = {0, 1, 1, 2, 2, 3, 3, 4, 4, 4};
 
-int PartBytes(int digits) {
-  return digits / kGroupDigits * 4 + kBytesOfDigits[digits % kGroupDigits];
-}
-
 // Reads one group of `digits` digits from `*p`, undoing the inversion of negative numbers.
 uint32_t ReadGroup(const unsigned char** p, int digits, unsigned char mask) {
   uint32_t value = 0;
@@ -95,11 +91,6 @@ void Round(Digits* digits, int frac) {
 }
 
 }  // namespace
-
-size_t DecimalDigitBytes(int precision, int frac) {
-  if (precision <= 0 || precision > kDecimalDigitsMax || frac < 0 || frac > precision) return 0;
-  return static_cast<size_t>(PartBytes(precision - frac) + PartBytes(frac));
-}
 
 Result<std::string> DecimalFromText(std::string_view text, int precision, int frac) {
   if (DecimalDigitBytes(precision, frac) == 0)

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -17,7 +18,13 @@ inline constexpr int kDecimalDigitsMax = 81;  // nine groups of nine: what TiDB 
 
 // Bytes of the digits of a DECIMAL(precision, frac), without the two leading bytes; 0 if there is
 // no such type.
-size_t DecimalDigitBytes(int precision, int frac);
+constexpr size_t DecimalDigitBytes(int precision, int frac) {
+  constexpr uint8_t kBytesOfDigits[] = {0, 1, 1, 2, 2, 3, 3, 4, 4};
+  if (precision <= 0 || precision > kDecimalDigitsMax || frac < 0 || frac > precision) return 0;
+  const int whole = precision - frac;
+  return static_cast<size_t>(whole / 9 * 4 + kBytesOfDigits[whole % 9] + frac / 9 * 4 +
+                             kBytesOfDigits[frac % 9]);
+}
 
 // The stored form of "-12.5" as DECIMAL(precision, frac), rounded half away from zero. kUnmarshal
 // if the text is no number or does not fit.

@@ -120,6 +120,10 @@ Result<RowBatch> RowMounter::Mount(std::vector<KvEvent> events) {
   if (events.empty()) return batch;
   RETURN_UNEXPECTED_IF_ERROR(FindTables(events));
   batch.rows.reserve(events.size());
+  if (table_ != nullptr)  // room for the values of all rows at once
+    batch.arena = std::make_unique<std::pmr::monotonic_buffer_resource>(
+        events.size() * table_->columns.size() * sizeof(Datum) *
+        (events.front().old_value.empty() ? 1 : 2));
   Ts txn_start;
   bool txn_ignored = false;
   for (const KvEvent& event : events) {

@@ -219,6 +219,67 @@ Status RowDecoder::Decode(std::string_view value, const RecordKey& key,
   return handle_.empty() ? Status::Ok() : FillHandle(key, arena, out);
 }
 
+inline Datum RowDecoder::EnumValue(const Column& column, uint64_t value) const {
+  return Datum::Number(Datum::Kind::kEnum, value <= column.elems ? value : 0);
+}
+
+inline bool RowDecoder::FromBytes(const Column& column, std::string_view bytes, Datum* out) {
+  int64_t signed_value = 0;
+  uint64_t number = 0;
+  switch (column.shape) {
+    case Shape::kInt:
+      if (!LoadInt(bytes, &signed_value)) return false;
+      *out = Datum::Int(signed_value);
+      return true;
+    case Shape::kUint:
+      if (!LoadUint(bytes, &number)) return false;
+      *out = Datum::Uint(number);
+      return true;
+    case Shape::kFloat:
+    case Shape::kDouble:
+      if (bytes.size() != 8) return false;
+      *out =
+          Datum::Double(DoubleFromOrdered(LoadBigEndian64(bytes.data())),
+                        column.shape == Shape::kFloat ? Datum::Kind::kFloat : Datum::Kind::kDouble);
+      return true;
+    case Shape::kBytes:
+      *out = Datum::View(Datum::Kind::kBytes, bytes);
+      return true;
+    case Shape::kDecimal:
+      *out = Datum::View(Datum::Kind::kDecimal, bytes);
+      return IsDecimal(bytes);
+    case Shape::kTime:
+      if (!LoadUint(bytes, &number)) return false;
+      *out = Datum::Time(number);
+      return true;
+    case Shape::kTimestamp:
+      if (!LoadUint(bytes, &number)) return false;
+      *out = Datum::Time(zone_.FromUtc(number));
+      return true;
+    case Shape::kDuration:
+      if (!LoadInt(bytes, &signed_value)) return false;
+      *out = Datum::DurationNs(signed_value);
+      return true;
+    case Shape::kEnum:
+      if (!LoadUint(bytes, &number)) return false;
+      *out = EnumValue(column, number);
+      return true;
+    case Shape::kSet:
+    case Shape::kBit:
+      if (!LoadUint(bytes, &number)) return false;
+      *out = Datum::Number(column.shape == Shape::kSet ? Datum::Kind::kSet : Datum::Kind::kBit,
+                           number);
+      return true;
+    case Shape::kJson:
+      *out = Datum::View(Datum::Kind::kJson, bytes);
+      return !bytes.empty();
+    case Shape::kVector:
+      *out = Datum::View(Datum::Kind::kVector, bytes);
+      return IsVector(bytes);
+  }
+  return false;
+}
+
 // Both the row's ids and columns_ are sorted: one pass over each group of ids.
 template <typename Id, typename Offset>
 Status RowDecoder::DecodeV2(const RowV2& row, Datum* out) {
@@ -298,67 +359,6 @@ Status RowDecoder::FillHandle(const RecordKey& key, std::pmr::memory_resource* a
       return BadColumn(column, bytes);
   }
   return Status::Ok();
-}
-
-Datum RowDecoder::EnumValue(const Column& column, uint64_t value) const {
-  return Datum::Number(Datum::Kind::kEnum, value <= column.elems ? value : 0);
-}
-
-inline bool RowDecoder::FromBytes(const Column& column, std::string_view bytes, Datum* out) {
-  int64_t signed_value = 0;
-  uint64_t number = 0;
-  switch (column.shape) {
-    case Shape::kInt:
-      if (!LoadInt(bytes, &signed_value)) return false;
-      *out = Datum::Int(signed_value);
-      return true;
-    case Shape::kUint:
-      if (!LoadUint(bytes, &number)) return false;
-      *out = Datum::Uint(number);
-      return true;
-    case Shape::kFloat:
-    case Shape::kDouble:
-      if (bytes.size() != 8) return false;
-      *out =
-          Datum::Double(DoubleFromOrdered(LoadBigEndian64(bytes.data())),
-                        column.shape == Shape::kFloat ? Datum::Kind::kFloat : Datum::Kind::kDouble);
-      return true;
-    case Shape::kBytes:
-      *out = Datum::View(Datum::Kind::kBytes, bytes);
-      return true;
-    case Shape::kDecimal:
-      *out = Datum::View(Datum::Kind::kDecimal, bytes);
-      return IsDecimal(bytes);
-    case Shape::kTime:
-      if (!LoadUint(bytes, &number)) return false;
-      *out = Datum::Time(number);
-      return true;
-    case Shape::kTimestamp:
-      if (!LoadUint(bytes, &number)) return false;
-      *out = Datum::Time(zone_.FromUtc(number));
-      return true;
-    case Shape::kDuration:
-      if (!LoadInt(bytes, &signed_value)) return false;
-      *out = Datum::DurationNs(signed_value);
-      return true;
-    case Shape::kEnum:
-      if (!LoadUint(bytes, &number)) return false;
-      *out = EnumValue(column, number);
-      return true;
-    case Shape::kSet:
-    case Shape::kBit:
-      if (!LoadUint(bytes, &number)) return false;
-      *out = Datum::Number(column.shape == Shape::kSet ? Datum::Kind::kSet : Datum::Kind::kBit,
-                           number);
-      return true;
-    case Shape::kJson:
-      *out = Datum::View(Datum::Kind::kJson, bytes);
-      return !bytes.empty();
-    case Shape::kVector:
-      *out = Datum::View(Datum::Kind::kVector, bytes);
-      return IsVector(bytes);
-  }
-  return false;
 }
 
 bool RowDecoder::FromFlagged(const Column& column, const FlaggedValue& value, Datum* out) {

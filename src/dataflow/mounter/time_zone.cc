@@ -11,12 +11,26 @@
 namespace cdc {
 namespace {
 
-constexpr int kHourShift = 36;  // below: minute, second, microsecond
+// Within packed times.
+constexpr int kHourShift = 36;
+constexpr uint64_t kHourMask = 31;
+constexpr uint64_t kMicrosecondMask = 0xffffff;
+
 constexpr int64_t kDaySeconds = 86400;
 
 // TIMESTAMP reaches from 1970 to 2038.
 const absl::CivilSecond kFirst(1969, 1, 1);
 const absl::CivilSecond kLast(2040, 1, 1);
+
+uint64_t PackSeconds(int64_t unix_seconds) {
+  const int64_t days = (unix_seconds - (unix_seconds < 0 ? kDaySeconds - 1 : 0)) / kDaySeconds;
+  const int of_day = static_cast<int>(unix_seconds - days * kDaySeconds);
+  CivilTime t = CivilFromDays(days);
+  t.hour = of_day / 3600;
+  t.minute = of_day / 60 % 60;
+  t.second = of_day % 60;
+  return PackTime(t);
+}
 
 // "+08:00" in seconds.
 bool ParseOffset(const std::string& name, int* seconds) {
@@ -49,13 +63,13 @@ Result<std::shared_ptr<const TimeZone::Eras>> TimeZone::LoadEras(const std::stri
   if (!FindZone(name, &zone)) return Error(Code::kLoadTimezone, "unknown time zone {}", name);
   auto eras = std::make_shared<Eras>();
   absl::Time time = absl::FromCivil(kFirst, zone);
-  const auto add = [&] { eras->push_back({absl::ToUnixSeconds(time), zone.At(time).offset}); };
-  add();
+  eras->push_back({0, zone.At(time).offset});
   absl::TimeZone::CivilTransition transition;
   while (zone.NextTransition(time, &transition) && transition.to < kLast) {
     time = zone.At(transition.to).trans;
-    add();
+    eras->push_back({PackSeconds(absl::ToUnixSeconds(time)), zone.At(time).offset});
   }
+  eras->push_back({~uint64_t{0}, 0});
   return eras;
 }
 
@@ -75,38 +89,26 @@ Result<TimeZone> TimeZone::Load(const std::string& name) {
   return TimeZone(eras);
 }
 
-int64_t TimeZone::OffsetAt(int64_t utc_seconds) const {
-  const auto after =
-      std::upper_bound(eras_->begin(), eras_->end(), utc_seconds,
-                       [](int64_t seconds, const Era& era) { return seconds < era.utc_seconds; });
-  return after == eras_->begin() ? after->offset_seconds : std::prev(after)->offset_seconds;
+void TimeZone::FindEra(uint64_t packed) {
+  const auto after = std::upper_bound(eras_->begin() + 1, eras_->end() - 1, packed,
+                                      [](uint64_t p, const Era& era) { return p < era.utc; });
+  era_ = static_cast<size_t>(after - eras_->begin()) - 1;
 }
 
 uint64_t TimeZone::FromUtc(uint64_t packed) {
   if (packed == 0) return 0;
-  constexpr uint64_t kBelowHour = (uint64_t{1} << kHourShift) - 1;
-  const uint64_t utc_hour = packed >> kHourShift;
-  if (utc_hour == cached_utc_hour_) return cached_local_hour_ << kHourShift | (packed & kBelowHour);
-
-  const CivilTime utc = UnpackTime(packed);
-  const int64_t hour_start =
-      DaysFromCivil(utc.year, utc.month, utc.day) * kDaySeconds + int64_t{utc.hour} * 3600;
-  const int64_t seconds = hour_start + utc.minute * 60 + utc.second;
-  const int64_t offset = OffsetAt(seconds);
-  const int64_t local_seconds = seconds + offset;
-  const int64_t days = (local_seconds - (local_seconds < 0 ? kDaySeconds - 1 : 0)) / kDaySeconds;
-  const int of_day = static_cast<int>(local_seconds - days * kDaySeconds);
-  CivilTime local = CivilFromDays(days);
-  local.hour = of_day / 3600;
-  local.minute = of_day / 60 % 60;
-  local.second = of_day % 60;
-  local.microsecond = utc.microsecond;
-  const uint64_t result = PackTime(local);
-  if (offset % 3600 == 0 && OffsetAt(hour_start) == OffsetAt(hour_start + 3599)) {
-    cached_utc_hour_ = utc_hour;
-    cached_local_hour_ = result >> kHourShift;
+  if (packed < (*eras_)[era_].utc || packed >= (*eras_)[era_ + 1].utc) FindEra(packed);
+  const int64_t offset = (*eras_)[era_].offset_seconds;
+  if (offset % 3600 == 0) {
+    const int64_t hours = offset / 3600;
+    const int64_t hour = static_cast<int64_t>(packed >> kHourShift & kHourMask) + hours;
+    if (hour >= 0 && hour < 24)  // the same day
+      return packed + (static_cast<uint64_t>(hours) << kHourShift);
   }
-  return result;
+  const CivilTime utc = UnpackTime(packed);
+  const int64_t seconds = DaysFromCivil(utc.year, utc.month, utc.day) * kDaySeconds +
+                          utc.hour * 3600 + utc.minute * 60 + utc.second;
+  return PackSeconds(seconds + offset) | (packed & kMicrosecondMask);
 }
 
 }  // namespace cdc

@@ -22,22 +22,20 @@ class TimeZone {
   uint64_t FromUtc(uint64_t packed);
 
  private:
-  // From `utc_seconds` (Unix) on, civil time is UTC + `offset_seconds`.
+  // From `utc` (packed) on, civil time is UTC + `offset_seconds`.
   struct Era {
-    int64_t utc_seconds;
+    uint64_t utc;
     int64_t offset_seconds;
   };
-  using Eras = std::vector<Era>;  // in order; the first covers all before it
+  // In order, the first from 0 on and a last one that no time reaches.
+  using Eras = std::vector<Era>;
 
   explicit TimeZone(std::shared_ptr<const Eras> eras) : eras_(std::move(eras)) {}
   static Result<std::shared_ptr<const Eras>> LoadEras(const std::string& name);
-  int64_t OffsetAt(int64_t utc_seconds) const;
+  void FindEra(uint64_t packed);
 
   std::shared_ptr<const Eras> eras_;
-  // The last hour that was converted: where the offset is whole hours, all its minutes are the same
-  // but for the upper part, date and hour.
-  uint64_t cached_utc_hour_ = ~uint64_t{0};
-  uint64_t cached_local_hour_ = 0;
+  size_t era_ = 0;  // of the last time that was converted: the next is mostly of the same
 };
 
 }  // namespace cdc

@@ -297,10 +297,7 @@ INSTANTIATE_TEST_SUITE_P(
     testing::Values("01_types_numeric", "02_types_string", "03_types_time",
                     "04_types_json_enum_set_vector", "05_keys", "06_dml_patterns",
                     "07_generated_columns", "08_defaults_add_column", "09_ddl_columns",
-                    "10_ddl_tables", "11_ddl_index", "13_partitions", "14_views_sequences_temp",
-                    "15_foreign_keys", "16_filters", "17_large_txn", "18_wide_rows", "20_bank",
-                    "21_oltp", "22_ddl_under_load", "23_ttl_placement_resource", "25_row_encoding",
-                    "26_bdr", "27_check_constraints", "28_long_txn"),
+                    "13_partitions", "22_ddl_under_load", "25_row_encoding"),
     [](const auto& info) { return std::string(info.param); });
 
 }  // namespace

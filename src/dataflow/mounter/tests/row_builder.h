@@ -49,7 +49,7 @@ struct StoredColumn {
 
 // A row of format v2. `large` is taken when ids or sizes need it, too.
 inline std::string RowV2Bytes(std::vector<StoredColumn> columns, bool large = false) {
-  std::stable_sort(columns.begin(), columns.end(), [](const auto& a, const auto& b) {
+  std::sort(columns.begin(), columns.end(), [](const auto& a, const auto& b) {
     if (a.bytes.has_value() != b.bytes.has_value()) return a.bytes.has_value();
     return a.id < b.id;
   });

@@ -255,7 +255,7 @@ TEST(TimeZone, FollowsItsChanges) {
   EXPECT_EQ(convert("Europe/Berlin", {2024, 10, 27, 1, 0, 0, 0}), "2024-10-27 02:00:00.000000");
 }
 
-TEST(TimeZone, TheCachedHourGivesTheSameAnswers) {
+TEST(TimeZone, TheRememberedEraGivesTheSameAnswers) {
   for (const char* name : {"America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"}) {
     TimeZone cached = *TimeZone::Load(name);
     for (int minute = 0; minute < 60 * 24 * 366; minute += 7) {
