@@ -117,20 +117,11 @@ class Replayed {
   std::map<std::string, std::string> metas_;
 };
 
-class SchemaRecordings : public testing::TestWithParam<std::string> {};
-
-TEST_P(SchemaRecordings, EndsWithTheTablesOfTheMetaKeys) {
-  Replayed run(GetParam());
-  run.LoadBase();
-  const Status status = run.Feed(7);
-  ASSERT_TRUE(status.ok()) << status.ToString();
-  ASSERT_EQ(run.store->resolved(), run.meta_end());
-
-  const auto expected = run.FinalTables();
+void ExpectFinalTables(Replayed& run) {
   std::map<TableId, TableInfoPtr> got;
   for (const PhysicalTable& table : run.store->CapturedTables(run.meta_end()))
     got[table.table->id] = table.table;
-  for (const auto& [id, table] : expected) {
+  for (const auto& [id, table] : run.FinalTables()) {
     const auto found = got.find(id);
     // A table from a system schema is left out: its older rows are not downstream.
     if (found == got.end() && table->name == "from_mysql") continue;
@@ -142,50 +133,34 @@ TEST_P(SchemaRecordings, EndsWithTheTablesOfTheMetaKeys) {
   EXPECT_TRUE(got.empty()) << got.begin()->second->name;
 }
 
-TEST_P(SchemaRecordings, SeesTheSameWhenAdvancedInOneGo) {
-  Replayed steps(GetParam());
-  ASSERT_TRUE(steps.Feed(1).ok());
-  Replayed at_once(GetParam());
-  ASSERT_TRUE(at_once.Feed(0).ok());
-  const auto a = steps.store->DdlsAfter(steps.start());
-  const auto b = at_once.store->DdlsAfter(at_once.start());
-  ASSERT_EQ(a.size(), b.size());
-  for (size_t i = 0; i < a.size(); ++i) {
-    EXPECT_EQ(a[i]->commit_ts, b[i]->commit_ts);
-    EXPECT_EQ(a[i]->query, b[i]->query);
-  }
-}
-
-// Every row of a captured table has a schema, and captured tables change exactly as the events say.
-TEST_P(SchemaRecordings, EventsAccountForEveryCapturedTable) {
-  Replayed run(GetParam());
-  ASSERT_TRUE(run.Feed(3).ok());
+// Captured tables change exactly as the events say. Returns when each was captured: (from, to].
+std::map<TableId, std::pair<Ts, Ts>> ExpectEventsToAddUp(const Replayed& run) {
+  std::map<TableId, std::pair<Ts, Ts>> lives;
   std::set<TableId> captured;
-  for (const PhysicalTable& table : run.store->CapturedTables(run.start()))
+  for (const PhysicalTable& table : run.store->CapturedTables(run.start())) {
     captured.insert(table.id);
+    lives[table.id] = {run.start(), Ts::Max()};
+  }
   for (const DdlEventPtr& ddl : run.store->DdlsAfter(run.start())) {
     for (const TableId id : ddl->blocked) EXPECT_TRUE(captured.contains(id)) << ddl->query;
-    for (const TableId id : ddl->dropped) EXPECT_EQ(captured.erase(id), 1u) << ddl->query;
-    for (const TableId id : ddl->added) EXPECT_TRUE(captured.insert(id).second) << ddl->query;
+    for (const TableId id : ddl->dropped) {
+      EXPECT_EQ(captured.erase(id), 1u) << ddl->query;
+      lives[id].second = ddl->commit_ts;
+    }
+    for (const TableId id : ddl->added) {
+      EXPECT_TRUE(captured.insert(id).second) << ddl->query;
+      lives[id] = {ddl->commit_ts, Ts::Max()};
+    }
     std::set<TableId> now;
     for (const PhysicalTable& table : run.store->CapturedTables(ddl->commit_ts))
       now.insert(table.id);
     EXPECT_EQ(now, captured) << ddl->query;
   }
+  return lives;
 }
 
-TEST_P(SchemaRecordings, RowsDecodeByTheVersionOfTheirTime) {
-  Replayed run(GetParam());
-  ASSERT_TRUE(run.Feed(5).ok());
-  const auto ddls = run.store->DdlsAfter(run.start());
-  std::set<TableId> known;
-  for (const PhysicalTable& table : run.store->CapturedTables(run.start())) known.insert(table.id);
-  std::map<TableId, std::pair<Ts, Ts>> lives;  // (added, dropped]
-  for (const TableId id : known) lives[id] = {run.start(), Ts::Max()};
-  for (const DdlEventPtr& ddl : ddls) {
-    for (const TableId id : ddl->dropped) lives[id].second = ddl->commit_ts;
-    for (const TableId id : ddl->added) lives[id] = {ddl->commit_ts, Ts::Max()};
-  }
+void ExpectSchemasForAllRows(const Replayed& run,
+                             const std::map<TableId, std::pair<Ts, Ts>>& lives) {
   for (const auto& [table, ts] : run.rows) {
     const auto life = lives.find(table);
     if (life == lives.end() || ts <= life->second.first || ts > life->second.second) continue;
@@ -193,6 +168,32 @@ TEST_P(SchemaRecordings, RowsDecodeByTheVersionOfTheirTime) {
     ASSERT_TRUE(info) << info.error().ToString();
     EXPECT_LT((*info)->version, ts);
   }
+}
+
+void ExpectSameDdls(const Replayed& left, const Replayed& right) {
+  const auto a = left.store->DdlsAfter(left.start());
+  const auto b = right.store->DdlsAfter(right.start());
+  ASSERT_EQ(a.size(), b.size());
+  for (size_t i = 0; i < a.size(); ++i) {
+    EXPECT_EQ(a[i]->commit_ts, b[i]->commit_ts);
+    EXPECT_EQ(a[i]->query, b[i]->query);
+  }
+}
+
+class SchemaRecordings : public testing::TestWithParam<std::string> {};
+
+TEST_P(SchemaRecordings, FollowsTheSchemaToTheEnd) {
+  Replayed run(GetParam());
+  run.LoadBase();
+  const Status status = run.Feed(3);
+  ASSERT_TRUE(status.ok()) << status.ToString();
+  ASSERT_EQ(run.store->resolved(), run.meta_end());
+  ExpectFinalTables(run);
+  ExpectSchemasForAllRows(run, ExpectEventsToAddUp(run));
+
+  Replayed at_once(GetParam());
+  ASSERT_TRUE(at_once.Feed(0).ok());
+  ExpectSameDdls(run, at_once);
 }
 
 // The DDLs that TiCDC sent for the same recordings, by the commit ts at which the job was done.
