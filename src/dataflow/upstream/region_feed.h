@@ -56,7 +56,8 @@ class RegionFeed {
   // Unsubscribe has returned. `filter_loop`: leave out what another change feed wrote (BDR).
   virtual SubscriptionId Subscribe(const Span& span, Ts checkpoint, FeedListener* listener,
                                    bool filter_loop = false) = 0;
-  // No call to the listener once this has returned. Not from within a listener's call.
+  // No call to the listener once this has returned; waits for one that is under way, so whatever
+  // that one may be blocked by has to be released first. Not from within a listener's call.
   virtual void Unsubscribe(SubscriptionId id) = 0;
   virtual SpanProgress Progress(SubscriptionId id) const = 0;
 };

@@ -4,8 +4,8 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "dataflow/upstream/region_error.h"
 #include "dataflow/upstream/region_key.h"
-#include "dataflow/upstream/region_proto.h"
 
 namespace cdc {
 namespace {
@@ -16,7 +16,6 @@ constexpr char kClientVersion[] = "8.5.0";
 // Own request ids are those of the subscriptions, which stay below.
 constexpr uint64_t kFirstExtraRequest = uint64_t{1} << 48;
 constexpr uint64_t kSharedStreamKey = 0;
-constexpr Duration kBusyDelay = 100ms;
 
 bool InRange(std::string_view key, const KeyRange& range) {
   return key >= range.start && (range.end.empty() || key < range.end);
@@ -35,6 +34,7 @@ StoreWorker::StoreWorker(const Config& config, std::shared_ptr<grpc::Channel> ch
     : config_(config),
       host_(host),
       clock_(clock),
+      metrics_(Metrics(), fmt::format("{}", config.store)),
       next_extra_request_(kFirstExtraRequest),
       transport_(std::make_unique<FeedTransport>(
           std::move(channel), static_cast<FeedTransportHandler*>(this), kBufferedBytesMax)),
@@ -89,6 +89,17 @@ void StoreWorker::Run() {
     }
     items.clear();
     StartScans();
+    UpdateMetrics();
+  }
+}
+
+void StoreWorker::UpdateMetrics() {
+  metrics_.streams.Set(static_cast<double>(open_streams_.size()));
+  metrics_.scanning.Set(static_cast<double>(scanning_));
+  for (size_t i = 0; i < row_counts_.size(); ++i) {
+    if (row_counts_[i] == 0) continue;
+    metrics_.rows[i]->Add(static_cast<double>(row_counts_[i]));
+    row_counts_[i] = 0;
   }
 }
 
@@ -281,6 +292,7 @@ Status StoreWorker::AddRows(Session& session, const CdcEvent& event,
                             const std::shared_ptr<const void>& owner) {
   CdcRowReader rows(event.payload);
   for (CdcRow row; rows.Next(&row);) {
+    ++row_counts_[static_cast<size_t>(row.type)];
     if (session.check_keys && row.type != CdcRowType::kInitialized &&
         !InRange(row.key, session.range)) {
       continue;
@@ -303,6 +315,7 @@ Status StoreWorker::AddRows(Session& session, const CdcEvent& event,
 void StoreWorker::HandleResolved(uint64_t request_id, StreamId stream,
                                  const std::vector<uint64_t>& regions, Ts ts) {
   FlushEvents();
+  metrics_.resolved_regions.Observe(static_cast<double>(regions.size()));
   const auto request = requests_.find(RequestOf(stream, request_id));
   if (request == requests_.end()) return;
   SubscriptionRef subscription;
@@ -328,50 +341,16 @@ void StoreWorker::HandleError(const CdcEvent& event, StreamId stream) {
   const bool parsed =
       error.ParseFromArray(event.payload.data(), static_cast<int>(event.payload.size()));
   const std::string text = parsed ? error.ShortDebugString() : "an error that cannot be read";
-  if (error.has_cluster_id_mismatch()) {
-    host_.Abort(session->subscription,
-                Status(Code::kClusterIdMismatch, "store {}: {}", config_.store, text));
-    return;
-  }
-  if (error.has_compatibility()) {
-    host_.Abort(session->subscription,
-                Status(Code::kVersionIncompatible, "store {} wants a newer client: {}",
-                       config_.store, text));
+  const RegionErrorVerdict verdict =
+      JudgeRegionError(error, *session->region, config_.store, host_.regions());
+  CountRegionError(Metrics(), verdict.kind);
+  if (verdict.fatal != Code::kOk) {
+    host_.Abort(session->subscription, Status(verdict.fatal, "store {}: {}", config_.store, text));
     return;
   }
   LogDebug("region {} at store {}: {}", event.region_id, config_.store, text);
-  const Duration delay = LearnFrom(error, *session->region);
-  if (error.has_duplicate_request()) abandoned_[request_id].push_back(event.region_id);
-  host_.Relocate(session->subscription, session->ref, text, delay);
-}
-
-Duration StoreWorker::LearnFrom(const cdcpb::Error& error, const Region& region) {
-  RegionCache& cache = host_.regions();
-  if (error.has_not_leader()) {
-    const metapb::Peer& leader = error.not_leader().leader();
-    cache.UpdateLeader(region.id, StoreId(leader.store_id()), leader.id());
-    return Duration::zero();
-  }
-  if (error.has_epoch_not_match()) {
-    cache.Invalidate(region.id, region.epoch);
-    for (const metapb::Region& current : error.epoch_not_match().current_regions()) {
-      metapb::Peer leader;  // most likely still here
-      for (const metapb::Peer& peer : current.peers()) {
-        if (StoreId(peer.store_id()) == config_.store) leader = peer;
-      }
-      if (auto fresh = RegionFromProto(current, leader)) cache.Insert(std::move(*fresh));
-    }
-    return Duration::zero();
-  }
-  if (error.has_server_is_busy()) {
-    return std::max<Duration>(kBusyDelay,
-                              std::chrono::milliseconds(error.server_is_busy().backoff_ms()));
-  }
-  if (error.has_congested()) return kBusyDelay;
-  if (error.has_duplicate_request()) return Duration::zero();
-  // region_not_found, and what we do not know.
-  cache.Invalidate(region.id, region.epoch);
-  return Duration::zero();
+  if (verdict.registered_already) abandoned_[request_id].push_back(event.region_id);
+  host_.Relocate(session->subscription, session->ref, text, verdict.delay);
 }
 
 void StoreWorker::Handle(ClosedItem item) {

@@ -1,6 +1,7 @@
 // Follows regions at one store. Private to the folder: it includes generated headers.
 #pragma once
 
+#include <array>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -16,8 +17,8 @@
 #include "dataflow/upstream/cdcpb_parser.h"
 #include "dataflow/upstream/feed_transport.h"
 #include "dataflow/upstream/matcher.h"
+#include "dataflow/upstream/metrics.h"
 #include "dataflow/upstream/subscription.h"
-#include "tikv/cdcpb.pb.h"
 
 namespace cdc {
 
@@ -118,6 +119,7 @@ class StoreWorker : private FeedTransportHandler {
                       Ts ts);
   Status AddRows(Session& session, const CdcEvent& event, const std::shared_ptr<const void>& owner);
   void FlushEvents();
+  void UpdateMetrics();
 
   StreamId StreamFor(uint64_t request_id);
   void ForgetStream(StreamId stream);
@@ -130,12 +132,11 @@ class StoreWorker : private FeedTransportHandler {
   void Abandon(uint64_t request_id, uint64_t region_id, std::string reason, Duration delay_min);
   void BreakStream(StreamId stream, std::string reason);
   void FailStream(StreamId stream, const std::string& reason, bool unreachable);
-  // Takes what the store said about the region into the cache.
-  Duration LearnFrom(const cdcpb::Error& error, const Region& region);
 
   const Config config_;
   StoreWorkerHost& host_;
   Clock& clock_;
+  StoreMetrics metrics_;
 
   // Of the thread:
   bool multiplexing_ = true;  // until the store says that it cannot
@@ -154,6 +155,7 @@ class StoreWorker : private FeedTransportHandler {
   std::vector<KvEvent> events_;  // complete, not yet delivered
   SubscriptionRef events_of_;
   std::vector<SpanFrontier::Piece> advanced_;
+  std::array<uint64_t, std::size(decltype(StoreMetrics::rows){})> row_counts_{};
 
   std::mutex mutex_;  // guards all below
   std::condition_variable filled_;

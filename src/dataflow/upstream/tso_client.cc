@@ -46,25 +46,28 @@ Result<Ts> TsoClient::Get() {
   Waiter self;
   std::unique_lock lock(mutex_);
   waiting_.push_back(&self);
-  changed_.wait(lock, [&] { return self.done || !sending_; });
-  if (self.done) return self.result;
+  for (;;) {
+    changed_.wait(lock, [&] { return self.done || !sending_; });
+    if (self.done) return self.result;
+    SendForAll(&lock);
+  }
+}
 
+void TsoClient::SendForAll(std::unique_lock<std::mutex>* lock) {
   sending_ = true;
   const size_t count = std::min(waiting_.size(), kBatchMax);
   const auto end = waiting_.begin() + static_cast<ptrdiff_t>(count);
   std::vector<Waiter*> batch(waiting_.begin(), end);
   waiting_.erase(waiting_.begin(), end);
-  lock.unlock();
+  lock->unlock();
   const Result<Range> range = Request(static_cast<uint32_t>(count));
-  lock.lock();
+  lock->lock();
   for (size_t i = 0; i < count; ++i) {
     batch[i]->done = true;
     batch[i]->result = range ? Result<Ts>(range->At(i)) : Unexpected(range.error());
   }
   sending_ = false;
-  lock.unlock();
   changed_.notify_all();
-  return self.done ? self.result : Get();
 }
 
 Result<TsoClient::Range> TsoClient::Request(uint32_t count) {

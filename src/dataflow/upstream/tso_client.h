@@ -45,7 +45,8 @@ class TsoClient {
                 static_cast<uint64_t>(first_logical + static_cast<int64_t>(i) * step));
     }
   };
-  Result<Range> Request(uint32_t count);  // only the caller that sends
+  void SendForAll(std::unique_lock<std::mutex>* lock);  // unlocks in between
+  Result<Range> Request(uint32_t count);                // only the caller that sends
   Result<Range> TryRequest(uint32_t count);
 
   const Source source_;
