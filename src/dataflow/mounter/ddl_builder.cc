@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "dataflow/mounter/ddl_query.h"
+#include "dataflow/mounter/ddl_time_zone.h"
 
 namespace cdc {
 namespace {
@@ -29,22 +30,6 @@ bool IsSchemaLevel(DdlType type) {
 
 bool IsRename(DdlType type) {
   return type == DdlType::kRenameTable || type == DdlType::kRenameTables;
-}
-
-// Kinds that become visible before their job is done.
-bool TakesSteps(DdlType type) {
-  switch (type) {
-    case DdlType::kModifyColumn:
-    case DdlType::kMultiSchemaChange:
-    case DdlType::kDropTablePartition:
-    case DdlType::kTruncateTablePartition:
-    case DdlType::kReorganizePartition:
-    case DdlType::kAlterTablePartitioning:
-    case DdlType::kRemovePartitioning:
-      return true;
-    default:
-      return false;
-  }
 }
 
 // Kinds of DDL that are not replicated, for good reason, and known to leave rows as they are.
@@ -232,6 +217,28 @@ class Builder {
     });
   }
 
+  // For a job that ran at the start already: its steps had become visible, the rest is tidying up.
+  bool WasVisibleAtStart() const {
+    if (ChangesShape()) return false;
+    switch (job_.type) {
+      case DdlType::kModifyColumn:
+      case DdlType::kMultiSchemaChange:
+        return std::ranges::any_of(entries_, [](const Entry& entry) {
+          return std::ranges::any_of(entry.before->info->all_columns, [](const auto& column) {
+            return column.state != SchemaState::kPublic;
+          });
+        });
+      case DdlType::kDropTablePartition:
+      case DdlType::kTruncateTablePartition:
+      case DdlType::kReorganizePartition:
+      case DdlType::kAlterTablePartitioning:
+      case DdlType::kRemovePartitioning:
+        return true;  // none of these leaves all partitions as they are
+      default:
+        return false;
+    }
+  }
+
   Status CheckKnown() const {
     if (IsKnown(job_.type)) return Status::Ok();
     if (ChangesShape())
@@ -270,14 +277,7 @@ class Builder {
   // DDL on a table that is not captured for want of a key is not replicated either.
   bool Replicates(const std::optional<CatalogTable>& table) const {
     if (!table || !table->info || table->left_out) return false;
-    switch (table->info->kind) {
-      case TableInfo::Kind::kTable:
-        return filter_.CapturesTable(*table->info);
-      case TableInfo::Kind::kSequence:
-        return false;
-      default:
-        return true;
-    }
+    return table->info->kind != TableInfo::Kind::kTable || filter_.CapturesTable(*table->info);
   }
   bool Replicates(const Entry& entry) const {
     if (entry.after && entry.after->left_out) return false;
@@ -290,7 +290,8 @@ class Builder {
     DdlEvent event;
     FillFromJob(&event);
     event.replicate = Filter::ReplicatesDdl(job_.type) &&
-                      filter_.ReplicatesBdrRole(job_.bdr_role) && !filter_.IgnoresTxn(begin_.start);
+                      filter_.ReplicatesBdrRole(job_.bdr_role) &&
+                      !filter_.IgnoresTxn(job_.start_ts);
     bool all = outsiders_.empty();
     bool any = schema_level;
     for (const Entry& entry : entries_) {
@@ -305,10 +306,11 @@ class Builder {
     // Nothing to send, nothing to wait for: the history has it.
     if (!event.replicate && !moves_tables && (!ChangesShape() || event.blocked.empty()))
       return nullptr;
-    if (started_before_ && TakesSteps(job_.type) && !ChangesShape()) return nullptr;
+    if (started_before_ && WasVisibleAtStart()) return nullptr;
     if (!event.replicate && event.tables.empty())
       for (const Entry& entry : entries_) event.tables.push_back(DeltaOf(entry));
     NameEvent(schema_level, &event);
+    if (event.time_zone.empty()) event.time_zone = InferTimeZone(job_.query, event.tables);
     event.query = ReplicatedQuery(job_, event, all);
     return std::make_shared<const DdlEvent>(std::move(event));
   }
@@ -316,7 +318,7 @@ class Builder {
   void FillFromJob(DdlEvent* event) const {
     event->job_id = job_.id;
     event->type = job_.type;
-    event->start_ts = begin_.start;
+    event->start_ts = job_.start_ts;
     event->commit_ts = effective_;
     event->done_ts = done_ts_;
     event->charset = job_.charset;

@@ -18,6 +18,9 @@
 namespace cdc {
 namespace {
 
+constexpr std::string_view kJobTableName = "tidb_ddl_job";
+constexpr std::string_view kJobHistoryName = "tidb_ddl_history";
+
 // A table of TiDB's that holds DDL jobs: mysql.tidb_ddl_job or tidb_ddl_history.
 class JobTable {
  public:
@@ -104,6 +107,7 @@ class SchemaStoreImpl : public SchemaStore {
   Result<Txn> ReadTxn(std::span<const KvEvent> events);
   Status WorkOff(const Txn& txn);
   Status ApplyMetas(const Txn& txn);
+  Status CheckUpgrade(const MetaKey& key, const KvEvent& event) const;
   static const DdlJob* OwnerOf(const Txn& txn);
   Status NoteStep(MetaChanges& changes, const MetaKey& key, const KvEvent& event, TxnTs ts);
   Status FinishJob(const DdlJob& job, TxnTs ts);
@@ -131,10 +135,10 @@ class SchemaStoreImpl : public SchemaStore {
 Status SchemaStoreImpl::Load(SnapshotReader& snapshot) {
   RETURN_IF_ERROR(catalog_.Load(snapshot, resolved_));
   ASSIGN_OR_RETURN_STATUS(TableInfoPtr table,
-                          SchemaCatalog::FindSystemTable(snapshot, resolved_, "tidb_ddl_job"));
+                          SchemaCatalog::FindSystemTable(snapshot, resolved_, kJobTableName));
   ASSIGN_OR_RETURN_STATUS(jobs_, JobTable::Create(std::move(table)));
   ASSIGN_OR_RETURN_STATUS(table,
-                          SchemaCatalog::FindSystemTable(snapshot, resolved_, "tidb_ddl_history"));
+                          SchemaCatalog::FindSystemTable(snapshot, resolved_, kJobHistoryName));
   ASSIGN_OR_RETURN_STATUS(job_history_, JobTable::Create(std::move(table)));
   std::vector<SchemaHistory::Change> changes;
   for (const auto& [id, known] : catalog_.tables()) {
@@ -264,12 +268,25 @@ Status SchemaStoreImpl::ApplyMetas(const Txn& txn) {
   const DdlJob* owner = OwnerOf(txn);
   MetaChanges& changes = running_[owner == nullptr ? 0 : owner->id];
   for (const auto& [key, event] : txn.metas) {
+    RETURN_IF_ERROR(CheckUpgrade(key, *event));
     changes.Apply(key, *event);
     if (owner != nullptr && !owner->done() && !owner->undone() && !changes.effective)
       RETURN_IF_ERROR(NoteStep(changes, key, *event, txn.ts));
   }
   // Without a job it is over at once; harmless, or an error.
   return owner == nullptr ? FinishJob(DdlJob{}, txn.ts) : Status::Ok();
+}
+
+// The job table comes with an upgrade of TiDB; its span is not among those we subscribed to.
+Status SchemaStoreImpl::CheckUpgrade(const MetaKey& key, const KvEvent& event) const {
+  if (jobs_.exists() || key.kind != MetaKey::Kind::kTable || event.op != KvOp::kPut ||
+      catalog_.SchemaName(key.schema) != "mysql")
+    return Status::Ok();
+  ASSIGN_OR_RETURN_STATUS(const std::string name, ReadName(event.value, "name"));
+  if (name != kJobTableName) return Status::Ok();
+  return Status(Code::kInvalidDdlJob,
+                "the cluster got the table mysql.{} at {}: DDLs have to be followed anew", name,
+                event.commit_ts);
 }
 
 Status SchemaStoreImpl::NoteStep(MetaChanges& changes, const MetaKey& key, const KvEvent& event,

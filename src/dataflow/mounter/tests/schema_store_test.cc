@@ -14,7 +14,6 @@ using testing::IsEmpty;
 
 constexpr auto kRunning = DdlJob::State::kRunning;
 constexpr auto kDone = DdlJob::State::kDone;
-constexpr auto kPublic = SchemaState::kPublic;
 constexpr auto kWriteOnly = SchemaState::kWriteOnly;
 
 // A cluster with schemas db (10), other (20), outside of the filter, and table db.t (30).
@@ -402,6 +401,24 @@ TEST_F(SchemaStoreTest, AJobWhoseEffectTheStartAlreadySawIsNotRepeated) {
   ASSERT_TRUE(Advance(120).ok());
   EXPECT_THAT(store_->DdlsAfter(Ts(100)), IsEmpty());
   EXPECT_EQ(Columns(30, 115), "id v ");
+}
+
+TEST_F(SchemaStoreTest, AJobThatWaitedAtTheStartIsReplicatedEvenIfItChangesADefaultOnly) {
+  snapshot_.Put(PutJob({1, DdlType::kModifyColumn, DdlJob::State::kQueueing}));
+  Open();
+  Commit(110, {PutTable(10, {30, "t", {{1, "id"}, {2, "v"}}, {}, false, "default"}),
+               PutJob({1, DdlType::kModifyColumn, kDone, "ALTER TABLE t MODIFY v INT DEFAULT 5"})});
+  ASSERT_TRUE(Advance(120).ok());
+  EXPECT_TRUE(OnlyDdl()->replicate);
+}
+
+TEST_F(SchemaStoreTest, AnUpgradeThatMovesTheJobsAsksForARestart) {
+  snapshot_.Erase(TableMetaKey(SchemaId(kMysqlSchema), kJobTable));
+  Open();
+  Commit(110, {PutTable(kMysqlSchema, {Raw(kJobTable), "tidb_ddl_job"})});
+  const Status status = Advance(120);
+  EXPECT_EQ(status.code(), Code::kInvalidDdlJob);
+  EXPECT_EQ(status.reaction(), Reaction::kRestart);
 }
 
 TEST_F(SchemaStoreTest, FollowsTheJobListsOfOlderClusters) {
