@@ -106,6 +106,7 @@ Status Capture::Live(std::stop_token closed) {
                                  .tikv = options_.tikv,
                                  .workers = options_.workers,
                                  .clock = options_.clock,
+                                 .progress_interval = options_.processor_interval,
                                  .may_write = may_write});
     ReactorWorker worker(*options_.etcd, processors,
                          {.prefix = options_.paths.prefix(),

@@ -16,7 +16,8 @@ ProcessorManager::~ProcessorManager() {
     if (running.processor) Close(id, std::move(running.processor));  // all at the same time
 }
 
-Result<std::vector<EtcdPatch>> ProcessorManager::Tick(const EtcdState& state, SteadyTime) {
+Result<std::vector<EtcdPatch>> ProcessorManager::Tick(const EtcdState& state, SteadyTime now) {
+  now_ = now;
   view_.Apply(state);
   EtcdPatches patches(state);
   std::set<ChangefeedId> ids;
@@ -50,14 +51,29 @@ void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& vi
     std::lock_guard lock(mutex_);
     running = running_.emplace(id, std::move(started)).first;
   }
+  bool operated = false;
   if (running->second.processor) {
     TaskStatus applied = task->second;
     ApplyOperations(*running->second.processor, &applied);
-    if (applied != task->second)
+    operated = applied != task->second;
+    if (operated)
       patches->Set(options_.paths.TaskStatus(options_.capture.id, id), applied.ToJson());
     running->second.processor->SetDdlFinished(view.status->ddl_finished_ts);
   }
-  patches->Set(position_key, Report(id, &running->second).ToJson());
+  const TaskPosition position = Report(id, &running->second);
+  const auto written = view.positions.find(options_.capture.id);
+  const TaskPosition* before = written == view.positions.end() ? nullptr : &written->second;
+  if (operated || IsDue(before, position, &running->second))
+    patches->Set(position_key, position.ToJson());
+}
+
+// Each write wakes the owner: a position that only moves on waits for its turn.
+bool ProcessorManager::IsDue(const TaskPosition* written, const TaskPosition& position,
+                             Running* running) const {
+  const bool moves_on = written != nullptr && written->error == position.error;
+  if (moves_on && now_ - running->reported_at < options_.progress_interval) return false;
+  running->reported_at = now_;
+  return true;
 }
 
 ProcessorManager::Running ProcessorManager::Start(const ChangefeedId& id,

@@ -23,6 +23,7 @@ struct ProcessorManagerOptions {
   TiKvClient* tikv = nullptr;  // this and the next two outlive the manager
   WorkerPool* workers = nullptr;
   Clock* clock = nullptr;
+  Duration progress_interval = 50ms;  // between writes that only move a position on
   std::function<bool()> may_write = [] { return true; };
   // Tests put a fake here.
   std::function<std::unique_ptr<Processor>(ProcessorOptions)> start = Processor::Start;
@@ -56,6 +57,7 @@ class ProcessorManager : public Reactor {
     std::shared_ptr<Processor> processor;  // null once it has failed
     std::optional<RunningError> error;
     TaskPosition reported;
+    SteadyTime reported_at;
   };
   struct Closing {
     std::shared_ptr<std::atomic<bool>> done;
@@ -66,6 +68,7 @@ class ProcessorManager : public Reactor {
   Running Start(const ChangefeedId& id, const ChangefeedView& view, const TaskStatus& task);
   void ApplyOperations(Processor& processor, TaskStatus* task);
   TaskPosition Report(const ChangefeedId& id, Running* running);
+  bool IsDue(const TaskPosition* written, const TaskPosition& position, Running* running) const;
   void Fail(const ChangefeedId& id, Running* running, const Status& status);
   // Destroys the processor on a thread of its own: that may take a while.
   void Close(const ChangefeedId& id, std::shared_ptr<Processor> processor);
@@ -73,6 +76,7 @@ class ProcessorManager : public Reactor {
 
   const ProcessorManagerOptions options_;
   ClusterView view_;
+  SteadyTime now_;  // of this tick
   std::multimap<ChangefeedId, Closing> closing_;
   mutable std::mutex mutex_;  // guards running_ against readers; only Tick changes it
   std::map<ChangefeedId, Running> running_;

@@ -96,8 +96,7 @@ Status FeedRunner::Open() {
   ASSIGN_OR_RETURN_STATUS(
       std::unique_ptr<SchemaFeed> schema,
       options_.seams.open_schema(*filter_, options_.checkpoint,
-                                 {.on_advance = options_.on_change,
-                                  .on_error = [this](Status status) { Fail(std::move(status)); }}));
+                                 {.on_error = [this](Status status) { Fail(std::move(status)); }}));
   std::lock_guard lock(mutex_);
   schema_ = std::move(schema);
   return Status::Ok();

@@ -24,6 +24,13 @@ void ShowMetrics(const ChangefeedId& id, const ChangefeedStatus& status, int64_t
       .Set(lag(status.resolved_ts));
 }
 
+// Whether checkpoint and resolved ts are all that differs.
+bool OnlyMovesOn(ChangefeedStatus before, const ChangefeedStatus& after) {
+  before.checkpoint_ts = after.checkpoint_ts;
+  before.resolved_ts = after.resolved_ts;
+  return before == after;
+}
+
 bool HoldsBackGc(FeedState state) {
   return state == FeedState::kNormal || state == FeedState::kError || state == FeedState::kStopped;
 }
@@ -94,7 +101,8 @@ Owner::Requests Owner::TakeRequests() {
   return taken;
 }
 
-Result<std::vector<EtcdPatch>> Owner::Tick(const EtcdState& state, SteadyTime) {
+Result<std::vector<EtcdPatch>> Owner::Tick(const EtcdState& state, SteadyTime now) {
+  now_ = now;
   if (stop_) return Error(Code::kReactorFinished, "asked to stop being the owner");
   view_.Apply(state);
   std::erase_if(retiring_, [](const auto& entry) { return entry.first->load(); });
@@ -243,7 +251,12 @@ void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const Cha
   now.tables = feed->tables;
 
   FeedDecision decision = DecideFeed(now);
-  patches->Set(options_.paths.Status(id), decision.status.ToJson());
+  // Each write wakes every node: what only moves on waits for its turn.
+  if (!view.status || !OnlyMovesOn(*view.status, decision.status) ||
+      now_ - feed->progress_written >= options_.progress_interval) {
+    patches->Set(options_.paths.Status(id), decision.status.ToJson());
+    feed->progress_written = now_;
+  }
   for (const auto& [capture, task] : decision.tasks)
     patches->Set(options_.paths.TaskStatus(capture, id), task.ToJson());
   // Started is written before anything is executed: that is what `view` must show.

@@ -26,7 +26,8 @@ struct OwnerOptions {
   std::string address;  // of this node, for errors
   std::string time_zone;
   std::chrono::seconds gc_ttl{86'400};
-  PdClient* pd = nullptr;  // this and the next outlive the owner
+  Duration progress_interval = 50ms;  // between writes that only move a checkpoint
+  PdClient* pd = nullptr;             // this and the next outlive the owner
   Clock* clock = nullptr;
   std::function<bool()> may_write = [] { return true; };
   std::function<void()> wake = [] {};  // asks for a tick
@@ -58,6 +59,7 @@ class Owner : public Reactor {
     // The tables captured at `tables_at`, which changes with DDLs only.
     std::vector<TableId> tables;
     Ts tables_at;
+    SteadyTime progress_written;
   };
   struct Requests {
     std::deque<AdminJob> jobs;
@@ -84,6 +86,7 @@ class Owner : public Reactor {
 
   const OwnerOptions options_;
   ClusterView view_;
+  SteadyTime now_;  // of this tick
   std::map<ChangefeedId, Feed> feeds_;
   std::vector<std::pair<std::shared_ptr<std::atomic<bool>>, std::jthread>> retiring_;
   std::unique_ptr<GcKeeper> gc_;

@@ -1,0 +1,120 @@
+// A capture's life against a real etcd.
+#include "control/capture/capture.h"
+
+#include <thread>
+
+#include <gtest/gtest.h>
+
+#include "control/etcd/tests/etcd_process.h"
+#include "testing/fake_pd.h"
+#include "testing/fake_tikv.h"
+
+namespace cdc {
+namespace {
+
+bool Eventually(const std::function<bool()>& condition) {
+  const SteadyTime deadline = SystemClock().Now() + 30s;
+  while (!condition()) {
+    if (SystemClock().Now() > deadline) return false;
+    (void)SystemClock().SleepFor(5ms, {});
+  }
+  return true;
+}
+
+class CaptureTest : public testing::Test {
+ protected:
+  // A node that runs until it goes.
+  struct Node {
+    Node(CaptureTest& test, const std::string& address)
+        : capture({.advertise_addr = address,
+                   .version = "v",
+                   .time_zone = "",
+                   .session_ttl = 5s,
+                   .paths = KeyPaths(),
+                   .etcd = test.client_.get(),
+                   .tikv = test.tikv_client_.get(),
+                   .workers = &test.workers_,
+                   .clock = &SystemClock()}),
+          thread([this](std::stop_token stop) { EXPECT_TRUE(capture.Run(stop).ok()); }) {}
+    Capture capture;
+    std::jthread thread;
+  };
+
+  size_t Captures() { return client_->GetPrefix(KeyPaths().captures())->kvs.size(); }
+
+  EtcdProcess etcd_;
+  std::unique_ptr<EtcdClient> client_ = etcd_.Client();
+  FakePd pd_;
+  FakeTiKv tikv_{pd_, 1};
+  std::unique_ptr<TiKvClient> tikv_client_ =
+      TiKvClient::Open(pd_.endpoints(), {}, {}, SystemClock()).value();
+  WorkerPool workers_{1};
+};
+
+TEST_F(CaptureTest, RegistersBecomesTheOwnerAndLeavesNothingBehind) {
+  {
+    Node node(*this, "a:1");
+    EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner(); }));
+    const std::string id = node.capture.info().id;
+    const auto kv = client_->Get(KeyPaths().Capture(id)).value();
+    ASSERT_TRUE(kv.has_value());
+    EXPECT_EQ(CaptureInfo::FromJson(kv->value)->address, "a:1");
+    EXPECT_NE(kv->lease, kNoLease);
+    EXPECT_EQ(ElectionLeader(*client_, KeyPaths().owner())->value(), id);
+    node.capture.AsyncClose();
+    node.capture.AsyncClose();
+  }
+  EXPECT_TRUE(client_->GetPrefix("/tidb/cdc/")->kvs.empty());
+}
+
+TEST_F(CaptureTest, ALostLeaseMeansANewLifeUnderANewId) {
+  Node node(*this, "a:1");
+  EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner(); }));
+  const std::string id = node.capture.info().id;
+  ASSERT_TRUE(client_->RevokeLease(client_->Get(KeyPaths().Capture(id))->value().lease).ok());
+  EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner() && node.capture.info().id != id; }));
+  EXPECT_EQ(Captures(), 1u);
+}
+
+TEST_F(CaptureTest, AnotherNodeTakesOverWhenTheOwnerGoes) {
+  auto first = std::make_unique<Node>(*this, "a:1");
+  EXPECT_TRUE(Eventually([&] { return first->capture.IsOwner(); }));
+  Node second(*this, "b:1");
+  EXPECT_TRUE(Eventually([&] { return Captures() == 2; }));
+  EXPECT_FALSE(second.capture.IsOwner());
+  EXPECT_EQ(second.capture.OperateOwner([](Owner&) { return Status::Ok(); }).code(),
+            Code::kNotOwner);
+  first.reset();
+  EXPECT_TRUE(Eventually([&] { return second.capture.IsOwner(); }));
+  EXPECT_EQ(Captures(), 1u);
+}
+
+TEST_F(CaptureTest, AnOwnerCanResignAndStaysACapture) {
+  Node first(*this, "a:1");
+  EXPECT_TRUE(Eventually([&] { return first.capture.IsOwner(); }));
+  Node second(*this, "b:1");
+  EXPECT_TRUE(Eventually([&] { return client_->GetPrefix(KeyPaths().owner())->kvs.size() == 2; }));
+  const std::string id = first.capture.info().id;
+  ASSERT_TRUE(first.capture
+                  .OperateOwner([](Owner& owner) {
+                    owner.AsyncStop();
+                    return Status::Ok();
+                  })
+                  .ok());
+  EXPECT_TRUE(Eventually([&] { return second.capture.IsOwner(); }));
+  EXPECT_FALSE(first.capture.IsOwner());
+  EXPECT_EQ(first.capture.info().id, id);
+}
+
+TEST_F(CaptureTest, SurvivesAnEtcdThatRestarts) {
+  Node node(*this, "a:1");
+  EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner(); }));
+  const std::string id = node.capture.info().id;
+  etcd_.Restart();
+  EXPECT_TRUE(Eventually([&] { return client_->Put("/tidb/cdc/x", "v").ok(); }));
+  EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner(); }));
+  EXPECT_EQ(node.capture.info().id, id) << "the lease outlived the restart";
+}
+
+}  // namespace
+}  // namespace cdc
