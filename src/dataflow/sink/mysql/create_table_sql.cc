@@ -103,17 +103,29 @@ class Definition {
     return {std::move(sql), std::move(left_out_)};
   }
 
-  TableSql AddIndexes(const TableInfo& before) {
+  TableSql Additions(const TableInfo& before) {
     std::string sql;
+    const auto add = [&sql](const std::string& definition) {
+      if (!definition.empty()) sql += (sql.empty() ? " ADD " : ", ADD ") + definition;
+    };
+    const ColumnInfo* previous = nullptr;
+    for (const ColumnInfo& column : table_.all_columns) {
+      if (column.state != SchemaState::kPublic || column.hidden) continue;
+      const auto had = [&column](const ColumnInfo& old) {
+        return old.id == column.id && old.state == SchemaState::kPublic;
+      };
+      if (std::ranges::none_of(before.all_columns, had))
+        add("COLUMN " + Column(column) +
+            (previous == nullptr ? " FIRST" : " AFTER " + QuoteIdentifier(previous->name)));
+      previous = &column;
+    }
     for (const Json& index : List(json_, "index_info")) {
       const int64_t id = Number(index, "id");
       const auto had = [id](const IndexInfo& old) {
         return old.id == id && old.state == SchemaState::kPublic;
       };
-      if (Number(index, "state") != kStatePublic || std::ranges::any_of(before.indexes, had))
-        continue;
-      const std::string definition = Index(index);
-      if (!definition.empty()) sql += (sql.empty() ? " ADD " : ", ADD ") + definition;
+      if (Number(index, "state") == kStatePublic && std::ranges::none_of(before.indexes, had))
+        add(Index(index));
     }
     if (!sql.empty()) sql = "ALTER TABLE " + QualifiedName() + sql;
     return {std::move(sql), std::move(left_out_)};
@@ -226,9 +238,14 @@ class Definition {
     }
   }
 
-  std::string Default(const ColumnInfo& column) const {
+  std::string Default(const ColumnInfo& column) {
     if (!column.default_value) return "";
     const std::string& value = *column.default_value;
+    if (column.default_is_expr && value.starts_with("nextval(") && server_ != ServerKind::kTiDb) {
+      left_out_.push_back(
+          fmt::format("default of {}.{}.{} (sequence)", table_.schema, table_.name, column.name));
+      return "";
+    }
     const bool is_time =
         column.type.type == MysqlType::kTimestamp || column.type.type == MysqlType::kDatetime;
     if (is_time && value.starts_with("CURRENT_TIMESTAMP"))
@@ -251,7 +268,7 @@ class Definition {
            type.type == MysqlType::kVarString;
   }
 
-  std::string Column(const ColumnInfo& column) const {
+  std::string Column(const ColumnInfo& column) {
     std::string out = QuoteIdentifier(column.name) + " " + Type(column.type);
     if (column.is_generated()) {
       out += fmt::format(" GENERATED ALWAYS AS ({}) {}", column.generated_expr,
@@ -331,8 +348,13 @@ class Definition {
 
   std::string ForeignKey(const Json& key) const {
     const std::string schema = Name(key, "ref_schema");
-    return fmt::format("CONSTRAINT {} FOREIGN KEY {} REFERENCES {}.{} {}{}{}",
-                       QuoteIdentifier(Name(key, "fk_name")), NameList(List(key, "cols")),
+    const std::string name = Name(key, "fk_name");
+    const bool chosen_by_tidb =
+        name.starts_with("fk_") && name.find_first_not_of("0123456789", 3) == std::string::npos;
+    const std::string constraint =
+        chosen_by_tidb ? "" : "CONSTRAINT " + QuoteIdentifier(name) + " ";
+    return fmt::format("{}FOREIGN KEY {} REFERENCES {}.{} {}{}{}", constraint,
+                       NameList(List(key, "cols")),
                        QuoteIdentifier(schema.empty() ? table_.schema : schema),
                        QuoteIdentifier(Name(key, "ref_table")), NameList(List(key, "ref_cols")),
                        ReferAction("DELETE", Number(key, "on_delete")),
@@ -437,10 +459,11 @@ Result<TableSql> CreateTableSql(const TableInfo& table, ServerKind server, bool 
   return definition.Create();
 }
 
-Result<TableSql> AddIndexesSql(const TableInfo& before, const TableInfo& after, ServerKind server) {
-  Definition definition(after, server, false);
+Result<TableSql> AdditionsSql(const TableInfo& before, const TableInfo& after, ServerKind server,
+                              bool text_for_vectors) {
+  Definition definition(after, server, text_for_vectors);
   if (!definition.Parse()) return Unreadable(after);
-  return definition.AddIndexes(before);
+  return definition.Additions(before);
 }
 
 Result<std::string> RepartitionSql(const TableInfo& table, ServerKind server) {

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdio>
+#include <cstdlib>
 #include <optional>
 #include <set>
 #include <utility>
@@ -12,6 +14,7 @@
 #include "dataflow/sink/mysql/ddl_lexer.h"
 #include "dataflow/sink/mysql/ddl_rewriter.h"
 #include "dataflow/sink/mysql/sql_writer.h"
+#include "model/packed_time.h"
 #include "model/value_text.h"
 
 namespace cdc {
@@ -109,9 +112,11 @@ class Planner {
       case DdlType::kRenameTable:
       case DdlType::kRenameTables:
         return Rename();
+      case DdlType::kAddColumn:
+      case DdlType::kAddColumns:
       case DdlType::kAddIndex:
       case DdlType::kMultiSchemaChange:
-        return AddIndexOrTyped();
+        return AddOrTyped();
       case DdlType::kReorganizePartition:
       case DdlType::kAlterTablePartitioning:
         return Repartition();
@@ -151,7 +156,9 @@ class Planner {
     plan.statements.push_back(Rewritten(ddl_.query));
     plan.use_schema = schema;
     plan.sql_mode = SqlModeOf(ddl_.sql_mode);
-    if (!ddl_.time_zone.empty()) plan.time_zone = ServerTimeZone(ddl_.time_zone);
+    plan.time_zone = ZoneOfDefaults();
+    if (plan.time_zone.empty() && !ddl_.time_zone.empty())
+      plan.time_zone = ServerTimeZone(ddl_.time_zone);
     plan.timestamp = Timestamp();
     return plan;
   }
@@ -309,15 +316,28 @@ class Planner {
                        there.size());
   }
 
-  static bool SameColumns(const TableInfo& a, const TableInfo& b) {
-    const auto visible = [](const TableInfo& table) {
-      std::vector<std::pair<int64_t, std::string>> columns;
-      for (const ColumnInfo& column : table.all_columns)
-        if (!column.hidden && column.state == SchemaState::kPublic)
-          columns.emplace_back(column.id, column.name);
-      return columns;
-    };
-    return visible(a) == visible(b);
+  static bool SameDefinition(const ColumnInfo& a, const ColumnInfo& b) {
+    constexpr uint64_t kDefining = column_flag::kNotNull | column_flag::kUnsigned |
+                                   column_flag::kZerofill | column_flag::kAutoIncrement;
+    return a.id == b.id && a.name == b.name && a.type.type == b.type.type &&
+           a.type.length == b.type.length && a.type.decimal == b.type.decimal &&
+           a.type.collation == b.type.collation && a.type.elems == b.type.elems &&
+           (a.type.flags & kDefining) == (b.type.flags & kDefining) &&
+           a.default_value == b.default_value && a.generated_expr == b.generated_expr &&
+           a.comment == b.comment;
+  }
+  static std::vector<const ColumnInfo*> VisibleColumns(const TableInfo& table) {
+    std::vector<const ColumnInfo*> columns;
+    for (const ColumnInfo& column : table.all_columns)
+      if (!column.hidden && column.state == SchemaState::kPublic) columns.push_back(&column);
+    return columns;
+  }
+  static bool OnlyAddsColumns(const TableInfo& before, const TableInfo& after) {
+    const std::vector<const ColumnInfo*> old = VisibleColumns(before);
+    size_t kept = 0;
+    for (const ColumnInfo* column : VisibleColumns(after))
+      if (kept < old.size() && SameDefinition(*old[kept], *column)) ++kept;
+    return kept == old.size();
   }
   static bool KeepsIndexes(const TableInfo& before, const TableInfo& after) {
     return std::ranges::all_of(before.indexes, [&](const IndexInfo& old) {
@@ -326,24 +346,53 @@ class Planner {
       });
     });
   }
+  // Clauses of an ALTER TABLE that the comparison of two descriptions would not show.
+  bool AltersOnlyColumnsAndIndexes() const {
+    return std::ranges::none_of(tokens_, [](const SqlToken& token) {
+      constexpr std::array kOthers = {"FOREIGN", "CHECK", "CONSTRAINT", "REFERENCES", "MODIFY",
+                                      "CHANGE",  "DROP",  "RENAME",     "CONVERT",    "PARTITION"};
+      return token.depth == 0 &&
+             std::ranges::any_of(kOthers, [&](const char* word) { return token.Is(word); });
+    });
+  }
 
-  // ALTER TABLE that does nothing but add indexes is made anew: without the indexes that the server
-  // can't hold, and with names for those that were typed without.
-  Result<DdlPlan> AddIndexOrTyped() const {
+  // ALTER TABLE that does nothing but add columns and indexes is made anew: without what the server
+  // can't hold, with names for indexes that were typed without, and with the defaults that TiDB
+  // took.
+  Result<DdlPlan> AddOrTyped() const {
     if (downstream_.is_tidb() || ddl_.tables.size() != 1) return Typed(ddl_.schema);
     const TableDelta& delta = ddl_.tables.front();
     if (delta.before == nullptr || delta.after == nullptr || delta.after->json == nullptr ||
-        !SameColumns(*delta.before, *delta.after) || !KeepsIndexes(*delta.before, *delta.after))
+        !OnlyAddsColumns(*delta.before, *delta.after) ||
+        !KeepsIndexes(*delta.before, *delta.after) || !AltersOnlyColumnsAndIndexes())
       return Typed(ddl_.schema);
-    ASSIGN_OR_RETURN(TableSql made, AddIndexesSql(*delta.before, *delta.after, downstream_.kind));
+    ASSIGN_OR_RETURN(TableSql made, AdditionsSql(*delta.before, *delta.after, downstream_.kind,
+                                                 config_.has_vector_type));
     if (made.sql.empty() && made.left_out.empty()) return Typed(ddl_.schema);
     DdlPlan plan = Made();
+    plan.timestamp = Timestamp();
     plan.left_out = std::move(made.left_out);
     if (made.sql.empty())
       plan.skip_reason = "the downstream can't hold such an index";
     else
       plan.statements.push_back(std::move(made.sql));
+    FillJson(delta, &plan);
     return plan;
+  }
+
+  // MariaDB fills a new JSON NOT NULL column with '', which is no JSON.
+  void FillJson(const TableDelta& delta, DdlPlan* plan) const {
+    if (!downstream_.is_mariadb()) return;
+    for (const ColumnInfo* column : VisibleColumns(*delta.after)) {
+      const bool is_new = std::ranges::none_of(
+          delta.before->all_columns, [&](const ColumnInfo& old) { return old.id == column->id; });
+      if (!is_new || column->type.type != MysqlType::kJson || !column->type.not_null() ||
+          column->default_value || column->is_generated())
+        continue;
+      const std::string name = QuoteIdentifier(column->name);
+      plan->statements.push_back(fmt::format("UPDATE {} SET {}='null' WHERE {}=''",
+                                             QualifiedName(*delta.after), name, name));
+    }
   }
 
   // TiDB merges partitions that other servers only take side by side; they can be given all of the
@@ -357,9 +406,10 @@ class Planner {
     return plan;
   }
 
-  // The moment that TiDB gave the existing rows of a column added with DEFAULT CURRENT_TIMESTAMP;
-  // else that of the change itself.
+  // The moment that TiDB gave the existing rows of columns added with DEFAULT CURRENT_TIMESTAMP, as
+  // exactly as one of them holds it; else that of the change itself.
   std::string Timestamp() const {
+    const ColumnInfo* finest = nullptr;
     for (const TableDelta& delta : ddl_.tables) {
       if (delta.before == nullptr || delta.after == nullptr) continue;
       for (const ColumnInfo& column : delta.after->all_columns) {
@@ -367,16 +417,59 @@ class Planner {
             delta.before->all_columns, [&](const ColumnInfo& old) { return old.id == column.id; });
         if (!is_new || !IsNowDefault(column) || column.origin_default.kind() != Datum::Kind::kTime)
           continue;
-        std::string text;
-        AppendTime(column.origin_default, column.type.type,
-                   static_cast<int>(std::max<int64_t>(column.type.decimal, 0)), &text);
-        return column.type.type == MysqlType::kTimestamp
-                   ? fmt::format("UNIX_TIMESTAMP(CONVERT_TZ('{}','+00:00',@@time_zone))", text)
-                   : fmt::format("UNIX_TIMESTAMP('{}')", text);
+        if (finest == nullptr || column.type.decimal > finest->type.decimal) finest = &column;
       }
     }
-    return fmt::format("{}.{:03}", ddl_.commit_ts.unix_ms() / 1000,
-                       ddl_.commit_ts.unix_ms() % 1000);
+    if (finest == nullptr)
+      return fmt::format("{}.{:03}", ddl_.commit_ts.unix_ms() / 1000,
+                         ddl_.commit_ts.unix_ms() % 1000);
+    std::string text;
+    AppendTime(finest->origin_default, finest->type.type,
+               static_cast<int>(std::max<int64_t>(finest->type.decimal, 0)), &text);
+    return finest->type.type == MysqlType::kTimestamp
+               ? fmt::format("UNIX_TIMESTAMP(CONVERT_TZ('{}','+00:00',@@time_zone))", text)
+               : fmt::format("UNIX_TIMESTAMP('{}')", text);
+  }
+
+  // The zone of a session whose statement gives a TIMESTAMP column a default, told by what TiDB
+  // made of it: jobs don't always carry the zone. "" if there is no such default.
+  std::string ZoneOfDefaults() const {
+    for (const TableDelta& delta : ddl_.tables) {
+      if (delta.after == nullptr) continue;
+      for (const ColumnInfo& column : delta.after->all_columns) {
+        if (column.type.type != MysqlType::kTimestamp || !column.default_value) continue;
+        const auto utc = SecondsOf(*column.default_value);
+        const auto typed = TypedDefault(column.name);
+        if (!utc || !typed) continue;
+        const int64_t minutes = (*typed - *utc) / 60;
+        if (std::abs(minutes) > 14 * 60) continue;
+        return fmt::format("{}{:02}:{:02}", minutes < 0 ? '-' : '+', std::abs(minutes) / 60,
+                           std::abs(minutes) % 60);
+      }
+    }
+    return "";
+  }
+
+  // Seconds since 1970 of 'YYYY-MM-DD[ hh:mm:ss[…]]', whatever its zone.
+  static std::optional<int64_t> SecondsOf(const std::string& text) {
+    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
+    const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2d%*1[ T]%2d:%2d:%2d", &year, &month,
+                                   &day, &hour, &minute, &second);
+    if ((fields != 3 && fields != 6) || year == 0 || month == 0 || day == 0) return std::nullopt;
+    return ((DaysFromCivil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
+  }
+
+  // The literal behind the column's name and DEFAULT in the statement.
+  std::optional<int64_t> TypedDefault(const std::string& column) const {
+    for (size_t i = 0; i < tokens_.size(); ++i) {
+      if (tokens_[i].kind == SqlToken::Kind::kString || tokens_[i].Unquoted() != column) continue;
+      for (size_t j = i + 1; j + 1 < tokens_.size(); ++j) {
+        if (tokens_[j].IsSymbol(',') && tokens_[j].depth <= tokens_[i].depth) break;
+        if (tokens_[j].Is("DEFAULT") && tokens_[j + 1].kind == SqlToken::Kind::kString)
+          return SecondsOf(tokens_[j + 1].Unquoted());
+      }
+    }
+    return std::nullopt;
   }
 
   const DdlEvent& ddl_;

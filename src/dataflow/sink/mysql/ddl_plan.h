@@ -36,7 +36,7 @@ struct DdlPlan {
 //    everywhere (its source may have been meant in another database);
 //  - DROP, TRUNCATE and RENAME, which are typed for several tables but come one by one, or in a
 //    session in another database;
-//  - ADD INDEX on other servers than TiDB, with the names TiDB gave.
+//  - ADD COLUMN and ADD INDEX on other servers than TiDB, with the names and defaults TiDB gave.
 //
 // Pure: no I/O, same input, same plan. Errors: kExecDdl for what no statement can do on this kind
 // of downstream.

@@ -64,9 +64,9 @@ void SqlWriter::Hex(std::string_view bytes) {
   sql_.push_back('\'');
 }
 
-void SqlWriter::Float(double value, bool is_float32) {
+void SqlWriter::Float(double value) {
   const size_t at = sql_.size();
-  AppendDouble(value, is_float32, &sql_);
+  AppendDouble(value, false, &sql_);
   // Always a floating-point literal: as a DECIMAL literal it would have bounds of its own, and -0
   // would lose its sign.
   if (sql_.find('e', at) == std::string::npos) sql_ += "e0";
@@ -87,10 +87,8 @@ void SqlWriter::Value(const Datum& value, const FieldType& type) {
       fmt::format_to(std::back_inserter(sql_), FMT_COMPILE("{}"), value.as_uint());
       return;
     case Datum::Kind::kFloat:
-      Float(value.as_double(), true);
-      return;
     case Datum::Kind::kDouble:
-      Float(value.as_double(), false);
+      Float(value.as_double());
       return;
     case Datum::Kind::kBytes:
       if (type.is_binary_charset())
@@ -122,11 +120,6 @@ void SqlWriter::Value(const Datum& value, const FieldType& type) {
       Quoted(scratch_);
       return;
   }
-}
-
-void SqlWriter::Comparand(const Datum& value, const FieldType& type) {
-  if (value.kind() == Datum::Kind::kFloat) return Float(value.as_double(), false);
-  Value(value, type);
 }
 
 std::string QuoteIdentifier(std::string_view name) {

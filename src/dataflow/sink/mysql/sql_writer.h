@@ -22,17 +22,16 @@ class SqlWriter {
   void Identifier(std::string_view name);
   // `schema`.`name`
   void Table(const TableInfo& table);
-  // A value to store. Numbers, BIT, ENUM (its index) and SET (its mask) as numbers, binary strings
-  // in hexadecimal, all else quoted.
+  // A value, to store or to compare its column with. Numbers, BIT, ENUM (its index) and SET (its
+  // mask) as numbers, binary strings in hexadecimal, all else quoted. FLOAT with all digits of the
+  // DOUBLE that servers compare it with: the shortest digits that read back as the same FLOAT may
+  // lie beyond the largest one.
   void Value(const Datum& value, const FieldType& type);
-  // A value to compare its column with: as Value, but FLOAT as the exact double that servers
-  // compare with.
-  void Comparand(const Datum& value, const FieldType& type);
 
  private:
   void Quoted(std::string_view text);
   void Hex(std::string_view bytes);
-  void Float(double value, bool is_float32);
+  void Float(double value);
 
   std::string sql_;
   std::string scratch_;

@@ -298,7 +298,7 @@ void StatementBuilder::HandleCondition(const TableInfo& table, std::span<const D
     separator = " AND ";
     writer_.Identifier(table.columns[i]->name);
     writer_.Text("=");
-    writer_.Comparand(image[i], table.columns[i]->type);
+    writer_.Value(image[i], table.columns[i]->type);
   }
 }
 
@@ -312,7 +312,7 @@ void StatementBuilder::HandleConditions(const TableInfo& table,
     for (const NetRow* row : rows) {
       writer_.Text(separator);
       separator = ",";
-      writer_.Comparand(row->before[i], table.columns[i]->type);
+      writer_.Value(row->before[i], table.columns[i]->type);
     }
     return writer_.Text(")");
   }
@@ -340,7 +340,7 @@ void StatementBuilder::WholeRowCondition(const TableInfo& table, std::span<const
     if (text) writer_.Text(" USING utf8mb4) COLLATE utf8mb4_bin");
     writer_.Text("<=>");
     if (json) writer_.Text("CAST(");
-    writer_.Comparand(image[i], column.type);
+    writer_.Value(image[i], column.type);
     if (json) writer_.Text(" AS JSON)");
   }
 }
