@@ -22,8 +22,9 @@ constexpr size_t DecimalDigitBytes(int precision, int frac) {
   constexpr uint8_t kBytesOfDigits[] = {0, 1, 1, 2, 2, 3, 3, 4, 4};
   if (precision <= 0 || precision > kDecimalDigitsMax || frac < 0 || frac > precision) return 0;
   const int whole = precision - frac;
-  return static_cast<size_t>(whole / 9 * 4 + kBytesOfDigits[whole % 9] + frac / 9 * 4 +
-                             kBytesOfDigits[frac % 9]);
+  const int bytes =
+      whole / 9 * 4 + kBytesOfDigits[whole % 9] + frac / 9 * 4 + kBytesOfDigits[frac % 9];
+  return static_cast<size_t>(bytes);
 }
 
 // The stored form of "-12.5" as DECIMAL(precision, frac), rounded half away from zero. kUnmarshal

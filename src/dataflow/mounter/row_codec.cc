@@ -32,7 +32,7 @@ static_assert(std::endian::native == std::endian::little);
 bool LoadInt(std::string_view bytes, int64_t* value) {
   switch (bytes.size()) {
     case 1:
-      *value = Load<int8_t>(bytes.data());
+      *value = (Load<uint8_t>(bytes.data()) ^ 0x80) - 0x80;  // sign-extended
       return true;
     case 2:
       *value = Load<int16_t>(bytes.data());

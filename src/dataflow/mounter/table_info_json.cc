@@ -15,7 +15,6 @@ namespace {
 
 using simdjson::dom::array;
 using simdjson::dom::element;
-using simdjson::dom::element_type;
 using simdjson::dom::object;
 
 // Readers of members that are all optional to us: what is missing, null or of another type reads as

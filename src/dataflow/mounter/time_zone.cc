@@ -107,7 +107,7 @@ uint64_t TimeZone::FromUtc(uint64_t packed) {
   }
   const CivilTime utc = UnpackTime(packed);
   const int64_t seconds = DaysFromCivil(utc.year, utc.month, utc.day) * kDaySeconds +
-                          utc.hour * 3600 + utc.minute * 60 + utc.second;
+                          int64_t{utc.hour} * 3600 + int64_t{utc.minute} * 60 + utc.second;
   return PackSeconds(seconds + offset) | (packed & kMicrosecondMask);
 }
 
