@@ -87,6 +87,11 @@ enum class DdlType : uint8_t {
   kAddVectorIndex = 73,
 };
 
+constexpr bool IsSequenceDdl(DdlType type) {
+  return type == DdlType::kCreateSequence || type == DdlType::kAlterSequence ||
+         type == DdlType::kDropSequence;
+}
+
 // One table that a DDL touches. `before` is null for a table that comes to be, `after` for one that
 // goes.
 struct TableDelta {

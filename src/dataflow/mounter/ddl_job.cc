@@ -104,6 +104,7 @@ Result<DdlJob> ParseDdlJob(std::string_view json) {
   job.id = GetInt(root, "id");
   job.type = static_cast<DdlType>(GetInt(root, "type"));
   job.state = static_cast<DdlJob::State>(GetInt(root, "state"));
+  job.start_ts = Ts(static_cast<uint64_t>(GetInt(root, "start_ts")));
   job.schema_id = SchemaId(GetInt(root, "schema_id"));
   job.table_id = TableId(GetInt(root, "table_id"));
   job.schema = GetString(root, "schema_name");

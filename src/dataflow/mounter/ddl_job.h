@@ -43,6 +43,9 @@ struct DdlJob {
   int64_t id = 0;
   DdlType type = DdlType::kNone;
   State state = State::kNone;
+  // When the statement came; what TiCDC's messages and filter.ignore-txn-start-ts mean by a DDL's
+  // start ts.
+  Ts start_ts;
   SchemaId schema_id{};
   TableId table_id{};
   std::string schema;

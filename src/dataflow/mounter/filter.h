@@ -34,7 +34,7 @@ class Filter {
   // Whether a DDL that ran under this BDR role ("primary", "secondary" or "") is replicated.
   virtual bool ReplicatesBdrRole(std::string_view role) const = 0;
   // Whether DDL of this kind is replicated at all. Kinds that only concern the upstream cluster
-  // (placement, TiFlash, sequences …) are not.
+  // (placement, TiFlash, resource groups …) are not.
   static bool ReplicatesDdl(DdlType type);
 };
 

@@ -345,10 +345,11 @@ TEST_F(SchemaStoreTest, DdlOutsideTheFilterIsNotSeen) {
 }
 
 TEST_F(SchemaStoreTest, DdlOfAnIgnoredTransactionChangesTheHistoryOnly) {
-  config_.filter.ignore_txn_start_ts = {109};
+  config_.filter.ignore_txn_start_ts = {105};
   Open();
   Commit(110, {PutTable(10, {30, "t", {{1, "id"}}}),
-               PutJob({1, DdlType::kDropColumn, kDone, "ALTER TABLE t DROP COLUMN v"})});
+               PutJob({1, DdlType::kDropColumn, kDone, "ALTER TABLE t DROP COLUMN v", "db", 30,
+                       R"(,"start_ts":105)"})});
   ASSERT_TRUE(Advance(120).ok());
   EXPECT_FALSE(OnlyDdl()->replicate);
   EXPECT_EQ(Columns(30, 111), "id ");
