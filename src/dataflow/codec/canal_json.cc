@@ -213,16 +213,18 @@ Status CanalJsonEncoder::EncodeRows(std::span<const RowChange* const> rows,
 }
 
 Status CanalJsonEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) {
-  std::string value = fmt::format(
-      "{{\"id\":0,\"database\":{},\"table\":{},\"pkNames\":null,\"isDdl\":true,\"type\":\"{}\","
-      "\"es\":{},\"ts\":{},\"sql\":{},\"sqlType\":null,\"mysqlType\":null,\"data\":null,"
-      "\"old\":null",
-      Quoted(ddl.schema), Quoted(ddl.table), CanalEventTypeName(CanalEventTypeOf(ddl.type)),
-      ddl.commit_ts.unix_ms(), NowMs(), Quoted(ddl.query));
-  if (options_.enable_tidb_extension)
-    value += fmt::format(",\"_tidb\":{{\"commitTs\":{}}}", ddl.commit_ts);
-  value += '}';
-  out->push_back({.key = std::nullopt, .value = std::move(value), .ts = ddl.commit_ts});
+  for (const DdlPart& part : DdlParts(ddl)) {
+    std::string value = fmt::format(
+        "{{\"id\":0,\"database\":{},\"table\":{},\"pkNames\":null,\"isDdl\":true,\"type\":\"{}\","
+        "\"es\":{},\"ts\":{},\"sql\":{},\"sqlType\":null,\"mysqlType\":null,\"data\":null,"
+        "\"old\":null",
+        Quoted(part.schema), Quoted(part.table), CanalEventTypeName(CanalEventTypeOf(part.type)),
+        ddl.commit_ts.unix_ms(), NowMs(), Quoted(part.query));
+    if (options_.enable_tidb_extension)
+      value += fmt::format(",\"_tidb\":{{\"commitTs\":{}}}", ddl.commit_ts);
+    value += '}';
+    out->push_back({.key = std::nullopt, .value = std::move(value), .ts = ddl.commit_ts});
+  }
   return Status::Ok();
 }
 

@@ -46,6 +46,19 @@ class EventEncoder {
   virtual Status EncodeWatermark(Ts ts, std::vector<Message>* out) = 0;
 };
 
+// For encoders: the parts of a schema change that protocols send as messages of their own. One,
+// except where a statement creates or renames several tables, which has one per table (unless names
+// are passed from table to table: then only the whole statement does it). Names are those after the
+// change.
+struct DdlPart {
+  DdlType type = DdlType::kNone;
+  std::string schema;
+  std::string table;  // "" for changes of a database
+  std::string query;
+  TableDelta tables;  // of the (first) table; both may be null
+};
+std::vector<DdlPart> DdlParts(const DdlEvent& ddl);
+
 // For encoders: the error for a row whose message cannot be made small enough.
 Status MessageTooLarge(const RowChange& row, size_t bytes, const CodecOptions& options);
 

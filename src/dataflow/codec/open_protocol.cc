@@ -258,16 +258,18 @@ Status OpenProtocolEncoder::EncodeRows(std::span<const RowChange* const> rows,
 }
 
 Status OpenProtocolEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) {
-  std::string key = fmt::format("{{\"ts\":{},\"scm\":", ddl.commit_ts);
-  AppendJsonString(ddl.schema, &key);
-  key += ",\"tbl\":";
-  AppendJsonString(ddl.table, &key);
-  key += fmt::format(",\"t\":{}}}", kTypeDdl);
-  std::string value = "{\"q\":";
-  AppendJsonString(ddl.query, &value);
-  value += fmt::format(",\"t\":{}}}", static_cast<int>(ddl.type));
-  out->push_back(Framed(key, value));
-  out->back().ts = ddl.commit_ts;
+  for (const DdlPart& part : DdlParts(ddl)) {
+    std::string key = fmt::format("{{\"ts\":{},\"scm\":", ddl.commit_ts);
+    AppendJsonString(part.schema, &key);
+    key += ",\"tbl\":";
+    AppendJsonString(part.table, &key);
+    key += fmt::format(",\"t\":{}}}", kTypeDdl);
+    std::string value = "{\"q\":";
+    AppendJsonString(part.query, &value);
+    value += fmt::format(",\"t\":{}}}", static_cast<int>(part.type));
+    out->push_back(Framed(key, value));
+    out->back().ts = ddl.commit_ts;
+  }
   return Status::Ok();
 }
 
