@@ -63,7 +63,8 @@ void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& vi
   const TaskPosition position = Report(id, &running->second);
   const auto written = view.positions.find(options_.capture.id);
   const TaskPosition* before = written == view.positions.end() ? nullptr : &written->second;
-  if (operated || IsDue(before, position, &running->second))
+  const bool due = IsDue(before, position, &running->second);
+  if (operated || due)
     patches->Set(position_key, position.ToJson());
 }
 

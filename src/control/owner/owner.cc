@@ -8,6 +8,8 @@
 namespace cdc {
 namespace {
 
+constexpr Duration kSchemaGcInterval = 10s;
+
 void ShowMetrics(const ChangefeedId& id, const ChangefeedStatus& status, int64_t now_ms) {
   const Labels labels = {{"changefeed", id}};
   const auto lag = [&](Ts ts) {
@@ -262,7 +264,10 @@ void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const Cha
   // Started is written before anything is executed: that is what `view` must show.
   if (!decision.execute.empty()) feed->runner->Execute(std::move(decision.execute));
   feed->runner->SetCheckpoint(now.status.checkpoint_ts);
-  schema.CollectGarbage(now.status.checkpoint_ts);
+  if (now_ - feed->schema_collected >= kSchemaGcInterval) {
+    schema.CollectGarbage(now.status.checkpoint_ts);
+    feed->schema_collected = now_;
+  }
   ShowMetrics(id, decision.status, NowMs());
   if (decision.finished) EnqueueJob({.changefeed = id, .type = AdminJobType::kFinish});
 }

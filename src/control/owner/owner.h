@@ -60,6 +60,7 @@ class Owner : public Reactor {
     std::vector<TableId> tables;
     Ts tables_at;
     SteadyTime progress_written;
+    SteadyTime schema_collected;
   };
   struct Requests {
     std::deque<AdminJob> jobs;

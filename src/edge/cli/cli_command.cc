@@ -100,6 +100,7 @@ class CliBuilder {
     CLI::App* cli = app.add_subcommand("cli", "Manage changefeeds and captures of a cluster");
     cli->require_subcommand(1);
     cli->fallthrough();
+    cli->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
     cli->add_option("--pd", flags_->common.pd, "PD endpoints, separated by ','")
         ->capture_default_str();
     cli->add_option("--log-level", flags_->common.log_level, "debug, info, warn, error or fatal")
@@ -182,7 +183,9 @@ class CliBuilder {
     create->add_option("--start-ts", f.start_ts, "Changes after this are replicated; 0 is now");
     create->add_option("--target-ts", f.target_ts, "Changes up to this are; 0 is for ever");
     create->add_option("--config", f.config, "TOML file with the changefeed's settings");
-    create->add_option("--opts", f.opts, "Extra settings, key=value")->delimiter(',');
+    create->add_option("--opts", f.opts, "Extra settings, key=value")
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
+        ->delimiter(',');
     create->add_option("--sort-engine", f.sort_engine, "unified or memory")->capture_default_str();
     create->add_option("--sort-dir", f.sort_dir, "Not a setting of a changefeed")->group("");
     create->add_option("--tz", f.time_zone, "Time zone to check the sink with")

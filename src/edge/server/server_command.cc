@@ -121,6 +121,7 @@ Status RunServer(const ServerFlags& flags) {
 void AddServerCommand(CLI::App& app, int* exit_code) {
   auto flags = std::make_shared<ServerFlags>();
   CLI::App* server = app.add_subcommand("server", "Start a capture: one node of a CDC cluster");
+  server->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
   server->footer(
       "Examples:\n"
       "  cdc server --pd=http://10.0.0.1:2379,http://10.0.0.2:2379 --addr=0.0.0.0:8300 \\\n"

@@ -14,8 +14,6 @@
 #include "base/check.h"
 
 namespace cdc {
-namespace {
-
 int FreePort() {
   const int fd = socket(AF_INET, SOCK_STREAM, 0);
   sockaddr_in address{};
@@ -27,8 +25,6 @@ int FreePort() {
   close(fd);
   return ntohs(address.sin_port);
 }
-
-}  // namespace
 
 EtcdProcess::EtcdProcess() : port_(FreePort()), peer_port_(FreePort()) {
   std::string dir = (std::filesystem::temp_directory_path() / "cdc-etcd-XXXXXX").string();

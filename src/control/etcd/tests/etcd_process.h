@@ -8,6 +8,9 @@
 
 namespace cdc {
 
+// A loopback port that nothing listens at now.
+int FreePort();
+
 // Starts in the constructor (aborts the test program if it cannot); the destructor kills it and
 // erases its data.
 class EtcdProcess {

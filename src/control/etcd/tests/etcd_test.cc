@@ -173,7 +173,8 @@ TEST_F(EtcdTest, AnElectionIsSharedWithEtcdsOwnPackage) {
   Election ours(*client_, *session, "/owner");
   ASSERT_TRUE(ours.Campaign("ours", {}).ok());
   const std::string command =
-      "ETCDCTL_API=3 timeout -s KILL 5 etcdctl --endpoints=" + etcd_.endpoint() + " elect /owner theirs";
+      "ETCDCTL_API=3 timeout -s KILL 5 etcdctl --endpoints=" + etcd_.endpoint() +
+      " elect /owner theirs";
   FILE* theirs = popen(command.c_str(), "r");
   ASSERT_NE(theirs, nullptr);
   EXPECT_TRUE(Eventually([&] { return client_->GetPrefix("/owner/")->kvs.size() == 2; }));

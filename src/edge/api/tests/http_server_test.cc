@@ -1,0 +1,121 @@
+// The HTTP paths of a node that is alone in its cluster, over a real etcd.
+#include "edge/api/http_server.h"
+
+#include <thread>
+
+#include <gtest/gtest.h>
+#include <httplib.h>
+
+#include "control/etcd/tests/etcd_process.h"
+#include "edge/api/json_views.h"
+#include "testing/fake_pd.h"
+#include "testing/fake_tikv.h"
+
+namespace cdc {
+namespace {
+
+bool Eventually(const std::function<bool()>& condition) {
+  const SteadyTime deadline = SystemClock().Now() + 30s;
+  while (!condition()) {
+    if (SystemClock().Now() > deadline) return false;
+    (void)SystemClock().SleepFor(5ms, {});
+  }
+  return true;
+}
+
+class HttpServerTest : public testing::Test {
+ protected:
+  HttpServerTest() {
+    EXPECT_TRUE(Eventually([&] { return capture_.IsOwner(); }));
+    ChangefeedInfo info;
+    info.sink_uri = "mysql://root:secret@127.0.0.1:1/";
+    info.state = FeedState::kStopped;
+    info.start_ts = Ts::FromUnixMs(1'700'000'000'000);
+    EXPECT_TRUE(etcd_client_->Put(paths_.Info("feed"), info.ToJson()).ok());
+  }
+
+  httplib::Result Get(const std::string& path) { return http_client_.Get(path); }
+  OrderedJson GetJson(const std::string& path) {
+    const auto answer = Get(path);
+    EXPECT_TRUE(answer && answer->status == 200) << path;
+    return answer ? OrderedJson::parse(answer->body, nullptr, false) : OrderedJson();
+  }
+  httplib::Result Post(const std::string& path, const httplib::Params& form) {
+    return http_client_.Post(path, form);
+  }
+
+  const int port_ = FreePort();
+  const KeyPaths paths_;
+  EtcdProcess etcd_;
+  std::unique_ptr<EtcdClient> etcd_client_ = etcd_.Client();
+  FakePd pd_;
+  FakeTiKv tikv_{pd_, 1};
+  std::unique_ptr<TiKvClient> tikv_client_ =
+      TiKvClient::Open(pd_.endpoints(), {}, {}, SystemClock()).value();
+  WorkerPool workers_{1};
+  Capture capture_{{.advertise_addr = "127.0.0.1:" + std::to_string(port_),
+                    .version = "v",
+                    .time_zone = "",
+                    .paths = paths_,
+                    .etcd = etcd_client_.get(),
+                    .tikv = tikv_client_.get(),
+                    .workers = &workers_,
+                    .clock = &SystemClock()}};
+  std::jthread run_{[this](std::stop_token stop) { EXPECT_TRUE(capture_.Run(stop).ok()); }};
+  std::unique_ptr<HttpServer> server_ =
+      HttpServer::Open({.addr = "127.0.0.1:" + std::to_string(port_),
+                        .tls = {},
+                        .paths = paths_,
+                        .capture = &capture_,
+                        .etcd = etcd_client_.get()})
+          .value();
+  httplib::Client http_client_{"127.0.0.1", port_};
+};
+
+TEST_F(HttpServerTest, TellsWhoItIs) {
+  const OrderedJson status = GetJson("/status");
+  EXPECT_EQ(status["id"], capture_.info().id);
+  EXPECT_EQ(status["is_owner"], true);
+  EXPECT_EQ(GetJson("/api/v1/captures")[0]["is_owner"], true);
+  EXPECT_EQ(GetJson("/api/v2/captures")["total"], 1);
+  EXPECT_EQ(Get("/api/v2/health")->status, 200);
+  EXPECT_NE(Get("/metrics")->body.find("ticdc_owner_ownership_counter"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, ShowsChangefeedsWithoutTheirPasswords) {
+  const OrderedJson list = GetJson("/api/v1/changefeeds");
+  ASSERT_EQ(list.size(), 1u);
+  EXPECT_EQ(list[0]["id"], "feed");
+  EXPECT_EQ(list[0]["state"], "stopped");
+  EXPECT_EQ(list[0]["checkpoint-time"], "2023-11-14 22:13:20.000");
+  EXPECT_EQ(GetJson("/api/v1/changefeeds?state=normal").size(), 0u);
+  for (const char* path : {"/api/v2/changefeeds/feed", "/debug/info"})
+    EXPECT_EQ(Get(path)->body.find("secret"), std::string::npos) << path;
+}
+
+TEST_F(HttpServerTest, AnswersErrorsInTheFormOfEachGeneration) {
+  const auto later = Get("/api/v2/changefeeds/nobody");
+  EXPECT_EQ(later->status, 404);
+  EXPECT_EQ(OrderedJson::parse(later->body)["error_code"], "CDC:ErrChangeFeedNotExists");
+  const auto older = Post("/capture/owner/admin", {{"admin-job", "1"}, {"cf-id", "nobody"}});
+  EXPECT_EQ(older->status, 404);
+  EXPECT_TRUE(older->body.starts_with("[CDC:ErrChangeFeedNotExists]")) << older->body;
+  EXPECT_EQ(Post("/capture/owner/admin", {{"admin-job", "9"}, {"cf-id", "feed"}})->status, 400);
+}
+
+TEST_F(HttpServerTest, TheOwnerRemovesAChangefeed) {
+  EXPECT_EQ(Post("/capture/owner/admin", {{"admin-job", "3"}, {"cf-id", "feed"}})->status, 200);
+  EXPECT_TRUE(Eventually([&] { return GetJson("/api/v1/changefeeds").empty(); }));
+}
+
+TEST_F(HttpServerTest, ChangesTheLogLevelAndRefusesUnknownOnes) {
+  const auto post = [&](const std::string& body) {
+    return http_client_.Post("/admin/log", body, "application/json")->status;
+  };
+  EXPECT_EQ(post("\"warn\""), 200);
+  EXPECT_EQ(post("\"loud\""), 400);
+  EXPECT_EQ(post("warn"), 400);
+}
+
+}  // namespace
+}  // namespace cdc
