@@ -61,9 +61,8 @@ class Builder {
           const Filter& filter, SchemaCatalog* catalog)
       : job_(job),
         changes_(changes),
-        begin_(changes.effective.value_or(done)),
-        effective_(begin_.commit),
-        done_ts_(done.commit),
+        effective_(changes.effective.value_or(done).commit),
+        done_(done),
         started_before_(started_before),
         filter_(filter),
         catalog_(*catalog) {}
@@ -181,7 +180,6 @@ class Builder {
 
   Status LeaveOutRenamed(Entry& entry) {
     const TableInfo& after = *entry.after->info;
-    if (after.kind == TableInfo::Kind::kSequence) return Status::Ok();
     if (!filter_.LeavesOutIneligible())
       return Status(Code::kSyncRename,
                     "table's old name is not in filter rule, and its new name in filter rule table "
@@ -291,7 +289,7 @@ class Builder {
     FillFromJob(&event);
     event.replicate = Filter::ReplicatesDdl(job_.type) &&
                       filter_.ReplicatesBdrRole(job_.bdr_role) &&
-                      !filter_.IgnoresTxn(job_.start_ts);
+                      !filter_.IgnoresTxn(done_.start) && !filter_.IgnoresTxn(job_.start_ts);
     bool all = outsiders_.empty();
     bool any = schema_level;
     for (const Entry& entry : entries_) {
@@ -318,9 +316,9 @@ class Builder {
   void FillFromJob(DdlEvent* event) const {
     event->job_id = job_.id;
     event->type = job_.type;
-    event->start_ts = job_.start_ts;
+    event->start_ts = done_.start;
     event->commit_ts = effective_;
-    event->done_ts = done_ts_;
+    event->done_ts = done_.commit;
     event->charset = job_.charset;
     event->collation = job_.collation;
     event->sql_mode = job_.sql_mode;
@@ -377,9 +375,8 @@ class Builder {
 
   const DdlJob& job_;
   const MetaChanges& changes_;
-  const TxnTs begin_;
   const Ts effective_;
-  const Ts done_ts_;
+  const TxnTs done_;
   const bool started_before_;
   const Filter& filter_;
   SchemaCatalog& catalog_;

@@ -43,8 +43,8 @@ struct DdlJob {
   int64_t id = 0;
   DdlType type = DdlType::kNone;
   State state = State::kNone;
-  // When the statement came; what TiCDC's messages and filter.ignore-txn-start-ts mean by a DDL's
-  // start ts.
+  // When the statement came: what ADMIN SHOW DDL JOBS shows. (TiCDC, in errors that say what to put
+  // into filter.ignore-txn-start-ts, means the start ts of the transaction that ended the job.)
   Ts start_ts;
   SchemaId schema_id{};
   TableId table_id{};

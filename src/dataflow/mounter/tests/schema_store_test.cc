@@ -344,15 +344,19 @@ TEST_F(SchemaStoreTest, DdlOutsideTheFilterIsNotSeen) {
   EXPECT_THAT(store_->DdlsAfter(Ts(100)), IsEmpty());
 }
 
+// By the start ts of the statement, or of the transaction that ended its job.
 TEST_F(SchemaStoreTest, DdlOfAnIgnoredTransactionChangesTheHistoryOnly) {
-  config_.filter.ignore_txn_start_ts = {105};
-  Open();
-  Commit(110, {PutTable(10, {30, "t", {{1, "id"}}}),
-               PutJob({1, DdlType::kDropColumn, kDone, "ALTER TABLE t DROP COLUMN v", "db", 30,
-                       R"(,"start_ts":105)"})});
-  ASSERT_TRUE(Advance(120).ok());
-  EXPECT_FALSE(OnlyDdl()->replicate);
-  EXPECT_EQ(Columns(30, 111), "id ");
+  for (const uint64_t start_ts : {105, 109}) {
+    config_.filter.ignore_txn_start_ts = {start_ts};
+    Open();
+    Commit(110, {PutTable(10, {30, "t", {{1, "id"}}}),
+                 PutJob({1, DdlType::kDropColumn, kDone, "ALTER TABLE t DROP COLUMN v", "db", 30,
+                         R"(,"start_ts":105)"})});
+    ASSERT_TRUE(Advance(120).ok());
+    EXPECT_FALSE(OnlyDdl()->replicate);
+    EXPECT_EQ(OnlyDdl()->start_ts, Ts(109));
+    EXPECT_EQ(Columns(30, 111), "id ");
+  }
 }
 
 TEST_F(SchemaStoreTest, BdrModeReplicatesDdlOfThePrimaryOnly) {
