@@ -96,6 +96,7 @@ class Planner {
       case DdlType::kModifySchemaCharsetAndCollate:
         return Schema();
       case DdlType::kDropSchema:
+      case DdlType::kRecoverSchema:
         return Typed("");
       case DdlType::kCreateTable:
         return CreateTable();

@@ -1,5 +1,7 @@
 #include "dataflow/sink/mysql/sql_writer.h"
 
+#include <cstring>
+
 #include <fmt/compile.h>
 #include <fmt/format.h>
 
@@ -72,6 +74,20 @@ void SqlWriter::Float(double value) {
   if (sql_.find('e', at) == std::string::npos) sql_ += "e0";
 }
 
+// [4-byte count][float32 …], little endian.
+void SqlWriter::Vector(std::string_view stored) {
+  sql_ += "'[";
+  const char* separator = "";
+  for (size_t at = 4; at + sizeof(float) <= stored.size(); at += sizeof(float)) {
+    float element = 0;
+    std::memcpy(&element, stored.data() + at, sizeof element);
+    sql_ += separator;
+    separator = ",";
+    AppendDouble(element, false, &sql_);
+  }
+  sql_ += "]'";
+}
+
 void SqlWriter::Value(const Datum& value, const FieldType& type) {
   switch (value.kind()) {
     case Datum::Kind::kNull:
@@ -115,9 +131,7 @@ void SqlWriter::Value(const Datum& value, const FieldType& type) {
       Quoted(scratch_);
       return;
     case Datum::Kind::kVector:
-      scratch_.clear();
-      AppendVector(value.as_view(), &scratch_);
-      Quoted(scratch_);
+      Vector(value.as_view());
       return;
   }
 }

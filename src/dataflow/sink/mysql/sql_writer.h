@@ -23,15 +23,16 @@ class SqlWriter {
   // `schema`.`name`
   void Table(const TableInfo& table);
   // A value, to store or to compare its column with. Numbers, BIT, ENUM (its index) and SET (its
-  // mask) as numbers, binary strings in hexadecimal, all else quoted. FLOAT with all digits of the
-  // DOUBLE that servers compare it with: the shortest digits that read back as the same FLOAT may
-  // lie beyond the largest one.
+  // mask) as numbers, binary strings in hexadecimal, all else quoted. FLOAT, and what VECTOR
+  // consists of, with all digits of the DOUBLE that servers compare it with: the shortest digits
+  // that read back as the same FLOAT may lie beyond the largest one.
   void Value(const Datum& value, const FieldType& type);
 
  private:
   void Quoted(std::string_view text);
   void Hex(std::string_view bytes);
   void Float(double value);
+  void Vector(std::string_view stored);
 
   std::string sql_;
   std::string scratch_;

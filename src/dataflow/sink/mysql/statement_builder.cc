@@ -14,6 +14,32 @@ bool Changed(const TableInfo& table, const NetRow& row, size_t column) {
          (row.merged || !SameValue(row.before[column], row.after[column]));
 }
 
+// With a global index a key's value may go from one partition to another, whose rows come through
+// another batch, at any time: the older of the two changes must not hit the row of the newer one.
+bool MovesBetweenPartitions(const TableInfo& table) {
+  return table.is_partitioned() && std::ranges::any_of(table.indexes, [](const IndexInfo& index) {
+           return index.unique && index.global;
+         });
+}
+
+// Kinds of value whose literal equals what the column holds on every server; enough to tell apart
+// rows of different partitions.
+bool ComparesExactly(const Datum& value) {
+  switch (value.kind()) {
+    case Datum::Kind::kInt:
+    case Datum::Kind::kUint:
+    case Datum::Kind::kTime:
+    case Datum::Kind::kDuration:
+    case Datum::Kind::kDecimal:
+    case Datum::Kind::kNull:
+      return true;
+    case Datum::Kind::kBytes:
+      return value.as_view().size() <= 256;
+    default:
+      return false;
+  }
+}
+
 bool AnyChanged(const TableInfo& table, const NetRow& row) {
   for (size_t i = 0; i < table.columns.size(); ++i)
     if (Changed(table, row, i)) return true;
@@ -72,11 +98,7 @@ const TransactionSql& StatementBuilder::Build(std::span<const RowChange* const> 
 
 void StatementBuilder::BuildTable(std::span<const RowChange* const> rows, Mode mode) {
   const TableInfo& table = *rows.front()->table;
-  if (!table.eligible()) {
-    result_.check_before_commit = true;
-    for (const RowChange* row : rows) BuildKeyless(*row, mode);
-    return;
-  }
+  if (!table.eligible()) return BuildKeylessTable(table, rows, mode);
   // Without batching each change is a step of its own.
   const size_t step = options_.batch ? rows.size() : 1;
   std::vector<const NetRow*> deletes, unchecked_deletes, updates;
@@ -102,12 +124,24 @@ void StatementBuilder::BuildTable(std::span<const RowChange* const> rows, Mode m
   }
 }
 
-void StatementBuilder::BuildKeyless(const RowChange& row, Mode mode) {
-  const TableInfo& table = *row.table;
-  if (row.is_insert()) {
-    const std::span<const Datum> images[] = {row.after};
-    return Inserts(table, images, mode != Mode::kPlain);
+void StatementBuilder::BuildKeylessTable(const TableInfo& table,
+                                         std::span<const RowChange* const> rows, Mode mode) {
+  result_.check_before_commit = true;
+  std::vector<std::span<const Datum>> inserts;
+  for (const RowChange* row : rows) {
+    if (row->is_insert()) {
+      inserts.push_back(row->after);
+      continue;
+    }
+    Inserts(table, inserts, mode != Mode::kPlain);
+    inserts.clear();
+    ChangeKeyless(*row, mode);
   }
+  Inserts(table, inserts, mode != Mode::kPlain);
+}
+
+void StatementBuilder::ChangeKeyless(const RowChange& row, Mode mode) {
+  const TableInfo& table = *row.table;
   BeginStatement(&table);
   if (row.is_update() && mode != Mode::kSafe) {
     writer_.Text("UPDATE ");
@@ -190,7 +224,7 @@ void StatementBuilder::UpdateOne(const TableInfo& table, const NetRow& row) {
     StoredValue(row.after[i], table.columns[i]->type);
   }
   writer_.Text(" WHERE ");
-  HandleCondition(table, row.before);
+  RowCondition(table, row.before);
   EndStatement(1);
 }
 
@@ -302,10 +336,24 @@ void StatementBuilder::HandleCondition(const TableInfo& table, std::span<const D
   }
 }
 
+void StatementBuilder::RowCondition(const TableInfo& table, std::span<const Datum> image) {
+  HandleCondition(table, image);
+  if (!MovesBetweenPartitions(table)) return;
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (!ComparesExactly(image[i]) ||
+        std::ranges::count(table.handle_key, static_cast<int>(i)) != 0)
+      continue;
+    writer_.Text(" AND ");
+    writer_.Identifier(table.columns[i]->name);
+    writer_.Text("<=>");
+    writer_.Value(image[i], table.columns[i]->type);
+  }
+}
+
 void StatementBuilder::HandleConditions(const TableInfo& table,
                                         std::span<const NetRow* const> rows) {
-  if (rows.size() == 1) return HandleCondition(table, rows.front()->before);
-  if (table.handle_key.size() == 1) {
+  if (rows.size() == 1) return RowCondition(table, rows.front()->before);
+  if (table.handle_key.size() == 1 && !MovesBetweenPartitions(table)) {
     const auto i = static_cast<size_t>(table.handle_key.front());
     writer_.Identifier(table.columns[i]->name);
     const char* separator = " IN (";
@@ -320,7 +368,7 @@ void StatementBuilder::HandleConditions(const TableInfo& table,
   for (const NetRow* row : rows) {
     writer_.Text(separator);
     separator = ") OR (";
-    HandleCondition(table, row->before);
+    RowCondition(table, row->before);
   }
   writer_.Text(")");
 }

@@ -57,7 +57,8 @@ class StatementBuilder {
  private:
   // What is to be written of one version of one table.
   void BuildTable(std::span<const RowChange* const> rows, Mode mode);
-  void BuildKeyless(const RowChange& row, Mode mode);
+  void BuildKeylessTable(const TableInfo& table, std::span<const RowChange* const> rows, Mode mode);
+  void ChangeKeyless(const RowChange& row, Mode mode);
   void Deletes(const TableInfo& table, std::span<const NetRow* const> rows, bool checked);
   void Updates(const TableInfo& table, std::span<const NetRow* const> rows);
   void UpdateOne(const TableInfo& table, const NetRow& row);
@@ -72,6 +73,7 @@ class StatementBuilder {
   void ValueList(const TableInfo& table, std::span<const Datum> image);
   void StoredValue(const Datum& value, const FieldType& type);
   void HandleCondition(const TableInfo& table, std::span<const Datum> image);
+  void RowCondition(const TableInfo& table, std::span<const Datum> image);
   void HandleConditions(const TableInfo& table, std::span<const NetRow* const> rows);
   void WholeRowCondition(const TableInfo& table, std::span<const Datum> image);
   bool FitsMultiUpdate(const TableInfo& table, std::span<const NetRow* const> rows) const;

@@ -138,6 +138,18 @@ TEST_F(StatementBuilderTest, RowsWithoutAKeyAreFoundByAllTheyHold) {
   EXPECT_TRUE(check_before_commit_);
 }
 
+TEST_F(StatementBuilderTest, AStaleDeleteDoesNotHitTheRowInAnotherPartition) {
+  TableMaker maker("p");
+  maker.Int("id").Int("region").Primary({0});
+  const auto table = std::const_pointer_cast<TableInfo>(maker.Done());
+  table->partitions = {{TableId{7}, "p0"}, {TableId{8}, "p1"}};
+  table->indexes[0].global = true;
+  RowMaker rows(table);
+  EXPECT_EQ(Build({rows.Delete({Int(1), Int(5)}), rows.Delete({Int(2), Int(6)})}),
+            Sql{"DELETE FROM `db`.`p` WHERE (`id`=1 AND `region`<=>5) OR (`id`=2 AND "
+                "`region`<=>6)"});
+}
+
 TEST_F(StatementBuilderTest, GeneratedColumnsAreNotWritten) {
   const auto table = TableMaker("g")
                          .Int("a")
@@ -178,6 +190,10 @@ TEST_F(StatementBuilderTest, EveryKindOfValueIsALiteral) {
       {MysqlType::kSet, Datum::Number(Datum::Kind::kSet, 5), "5"},
       {MysqlType::kBit, Datum::Number(Datum::Kind::kBit, 255), "255"},
       {MysqlType::kYear, Datum::Int(0), "0"},
+      {MysqlType::kVector,
+       Datum::View(Datum::Kind::kVector,
+                   std::string_view("\2\0\0\0\0\0\xc0\x3f\xff\xff\x7f\x7f", 12)),
+       "'[1.5,3.4028234663852886e38]'"},
   };
   SqlWriter writer;
   for (const auto& v : kValues) {
