@@ -1,5 +1,6 @@
 #include "base/metrics.h"
 #include "dataflow/sink/blackhole/blackhole_sink.h"
+#include "dataflow/sink/kafka/kafka_sink.h"
 #include "dataflow/sink/mysql/mysql_sink.h"
 #include "dataflow/sink/mysql/mysql_sink_config.h"
 #include "dataflow/sink/sink.h"
@@ -9,7 +10,8 @@ namespace {
 
 Status UnknownScheme(const Uri& uri) {
   return Status(Code::kSinkUri,
-                "no sink for scheme '{}': known are mysql, mysql+ssl, tidb, tidb+ssl, blackhole",
+                "no sink for scheme '{}': known are mysql, mysql+ssl, tidb, tidb+ssl, kafka, "
+                "kafka+ssl, blackhole",
                 uri.scheme);
 }
 
@@ -23,6 +25,11 @@ Result<std::unique_ptr<Sink>> OpenSink(const Uri& uri, const SinkContext& contex
                      MySqlSink::Open(std::move(config), context, Metrics()));
     return sink;
   }
+  if (IsKafkaScheme(uri.scheme)) {
+    ASSIGN_OR_RETURN(KafkaSinkConfig config,
+                     KafkaSinkConfig::Make(uri, *context.config, context.changefeed));
+    return KafkaSink::Open(std::move(config), context, Metrics());
+  }
   if (uri.scheme == "blackhole") {
     RETURN_UNEXPECTED_IF_ERROR(BlackholeSink::Validate(uri));
     return std::make_unique<BlackholeSink>(context.changefeed, Metrics());
@@ -35,6 +42,7 @@ Status ValidateSinkUri(const Uri& uri, const ReplicaConfig& config) {
     auto parsed = MySqlSinkConfig::Make(uri, config, std::nullopt);
     return parsed ? Status::Ok() : std::move(parsed).error();
   }
+  if (IsKafkaScheme(uri.scheme)) return KafkaSink::Validate(uri, config);
   if (uri.scheme == "blackhole") return BlackholeSink::Validate(uri);
   return UnknownScheme(uri);
 }

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "base/check.h"
 #include "base/memory_quota.h"
@@ -68,6 +69,7 @@ class MessageQueue {
   virtual Result<const QueueTopic*> OpenTopic(const std::string& name, std::stop_token stop) = 0;
   // The same, but null instead of waiting.
   virtual const QueueTopic* FindTopic(const std::string& name) const = 0;
+  virtual std::vector<const QueueTopic*> OpenTopics() const = 0;
 
   // Takes the message; never blocks. delivery->Finish runs once for it, on a thread of the queue or
   // before Send returns.

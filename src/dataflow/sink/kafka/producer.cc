@@ -67,6 +67,13 @@ class RdKafkaProducer final : public MessageQueue {
     return found == topics_.end() ? nullptr : found->second.get();
   }
 
+  std::vector<const QueueTopic*> OpenTopics() const override {
+    std::shared_lock lock(topics_mutex_);
+    std::vector<const QueueTopic*> topics;
+    for (const auto& [name, topic] : topics_) topics.push_back(topic.get());
+    return topics;
+  }
+
   void Send(const QueueTopic& topic, int32_t partition, Message message,
             Delivery* delivery) override {
     if (failed_.load(std::memory_order_acquire)) return delivery->Finish(failure());
