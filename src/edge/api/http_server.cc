@@ -1,5 +1,6 @@
 #include "edge/api/http_server.h"
 
+#include <map>
 #include <thread>
 
 #include <httplib.h>
@@ -62,6 +63,7 @@ class HttpServerImpl : public HttpServer {
     AddNodePaths();
     AddOwnerPaths();
     AddOpenApiPaths();
+    ServePostsWithoutBody();
     server_->new_task_queue = [] { return new httplib::ThreadPool(4); };
     // Without SO_REUSEPORT, which would let two servers share a port.
     server_->set_socket_options([](socket_t socket) {
@@ -139,11 +141,28 @@ class HttpServerImpl : public HttpServer {
     return status;
   }
 
+  using OwnerHandler = Status (HttpServerImpl::*)(const Request&, Response&);
+
   // A POST with a form, for the owner only.
-  void OwnerPost(const char* path, Status (HttpServerImpl::*handle)(const Request&, Response&)) {
-    server_->Post(path, [this, handle](const Request& request, Response& response) {
-      const Status status = (this->*handle)(request, response);
+  void OwnerPost(const char* path, OwnerHandler handler) {
+    owner_posts_[path] = handler;
+    server_->Post(path, [this, handler](const Request& request, Response& response) {
+      const Status status = (this->*handler)(request, response);
       if (!status.ok()) SendError(request, response, status);
+    });
+  }
+
+  // A POST without a body, as `curl -X POST` sends it, has no length either, and the library would
+  // refuse it: it is served here, before the library looks for the body.
+  void ServePostsWithoutBody() {
+    server_->set_pre_routing_handler([this](const Request& request, Response& response) {
+      const auto handler = owner_posts_.find(request.path);
+      if (request.method != "POST" || handler == owner_posts_.end() ||
+          request.has_header("Content-Length") || request.has_header("Transfer-Encoding"))
+        return httplib::Server::HandlerResponse::Unhandled;
+      const Status status = (this->*handler->second)(request, response);
+      if (!status.ok()) SendError(request, response, status);
+      return httplib::Server::HandlerResponse::Handled;
     });
   }
 
@@ -310,6 +329,7 @@ class HttpServerImpl : public HttpServer {
   }
 
   const HttpServerOptions options_;
+  std::map<std::string, OwnerHandler> owner_posts_;  // constant once served
   std::unique_ptr<httplib::Server> server_;
   std::thread thread_;
 };

@@ -3,8 +3,11 @@
 
 #include <thread>
 
+#include <arpa/inet.h>
 #include <gtest/gtest.h>
 #include <httplib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "control/etcd/tests/etcd_process.h"
 #include "edge/api/json_views.h"
@@ -106,6 +109,23 @@ TEST_F(HttpServerTest, AnswersErrorsInTheFormOfEachGeneration) {
 TEST_F(HttpServerTest, TheOwnerRemovesAChangefeed) {
   EXPECT_EQ(Post("/capture/owner/admin", {{"admin-job", "3"}, {"cf-id", "feed"}})->status, 200);
   EXPECT_TRUE(Eventually([&] { return GetJson("/api/v1/changefeeds").empty(); }));
+}
+
+// As `curl -X POST` sends it: neither a body nor its length.
+TEST_F(HttpServerTest, APostNeedsNoBody) {
+  const int fd = socket(AF_INET, SOCK_STREAM, 0);
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(static_cast<uint16_t>(port_));
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  ASSERT_EQ(connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address), 0);
+  const std::string request = "POST /capture/owner/resign HTTP/1.1\r\nHost: a\r\n\r\n";
+  ASSERT_EQ(send(fd, request.data(), request.size(), 0), static_cast<ssize_t>(request.size()));
+  char answer[64] = {};
+  ASSERT_GT(recv(fd, answer, sizeof answer - 1, 0), 0);
+  EXPECT_TRUE(std::string_view(answer).starts_with("HTTP/1.1 200")) << answer;
+  close(fd);
+  EXPECT_TRUE(Eventually([&] { return !capture_.IsOwner(); }));
 }
 
 TEST_F(HttpServerTest, ChangesTheLogLevelAndRefusesUnknownOnes) {
