@@ -88,6 +88,8 @@ class Planner {
   Result<DdlPlan> Run() {
     if (!downstream_.is_tidb()) {
       if (IsTidbOnly(ddl_.type)) return Skip("only TiDB has such objects");
+      if (downstream_.kind == ServerKind::kMySql && IsSequence())
+        return Skip("MySQL has no sequences");
       if (IsTemporary()) return Skip("temporary tables hold no replicated rows");
       if (auto refused = RefuseRecovery(); !refused.ok()) return Unexpected(std::move(refused));
     }
@@ -128,6 +130,11 @@ class Planner {
 
  private:
   static DdlPlan Skip(const char* reason) { return {.skip_reason = reason}; }
+
+  bool IsSequence() const {
+    return ddl_.type == DdlType::kCreateSequence || ddl_.type == DdlType::kAlterSequence ||
+           ddl_.type == DdlType::kDropSequence;
+  }
 
   bool IsTemporary() const {
     return std::ranges::any_of(ddl_.tables, [](const TableDelta& delta) {

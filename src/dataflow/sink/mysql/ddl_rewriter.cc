@@ -182,6 +182,9 @@ class Rewriter {
         edits_[name].replacement = MariaDbCollation(collation);
     } else if (IsName(i)) {
       return;
+    } else if (token.Is("NO") && (Is(i + 1, "CYCLE") || Is(i + 1, "CACHE"))) {
+      edits_[i + 1].replacement = "NO" + std::string(tokens_[i + 1].text);
+      Hide(i, i + 1, kDropped);
     } else if (token.Is("INVISIBLE")) {
       edits_[i].replacement = "IGNORED";
     } else if (token.Is("VISIBLE")) {

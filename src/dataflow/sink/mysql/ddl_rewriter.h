@@ -14,8 +14,9 @@ namespace cdc {
 // without a collation get the collation that TiDB gives them: other servers have other defaults.
 //
 // For MariaDB also: VISIBLE and INVISIBLE indexes are NOT IGNORED and IGNORED, DROP CHECK is DROP
-// CONSTRAINT, ENFORCED and WITH VALIDATION go without saying, WITHOUT VALIDATION is left out, and
-// collations and character sets it lacks become the nearest it has (MariaDbCollation).
+// CONSTRAINT, ENFORCED and WITH VALIDATION go without saying, WITHOUT VALIDATION is left out, NO
+// CYCLE is NOCYCLE, and collations and character sets it lacks become the nearest it has
+// (MariaDbCollation).
 //
 // `text_for_vectors`: the type VECTOR becomes LONGTEXT. Comments inside of what is rewritten are
 // lost, others stay.

@@ -1,5 +1,7 @@
 #include "dataflow/sink/mysql/sql_writer.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include <fmt/compile.h>
@@ -12,6 +14,15 @@ namespace {
 
 int FractionDigits(const FieldType& type) {
   return type.decimal > 0 ? static_cast<int>(type.decimal) : 0;
+}
+
+// FLOAT(M,D) holds less than 10^(M-D), but its largest value, as a float, may be just that: servers
+// look at the literal before they round it.
+double WithinLimits(double value, const FieldType& type) {
+  if (type.decimal < 0 || type.length < type.decimal) return value;
+  const double limit = std::pow(10.0, static_cast<double>(type.length - type.decimal)) -
+                       std::pow(10.0, -static_cast<double>(type.decimal));
+  return std::clamp(value, -limit, limit);
 }
 
 // In utf8mb4 no byte of a multi-byte character looks like one of these.
@@ -103,6 +114,8 @@ void SqlWriter::Value(const Datum& value, const FieldType& type) {
       fmt::format_to(std::back_inserter(sql_), FMT_COMPILE("{}"), value.as_uint());
       return;
     case Datum::Kind::kFloat:
+      Float(WithinLimits(value.as_double(), type));
+      return;
     case Datum::Kind::kDouble:
       Float(value.as_double());
       return;

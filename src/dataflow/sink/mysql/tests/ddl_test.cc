@@ -84,6 +84,8 @@ TEST(DdlRewriter, HidesWhatOnlyTidbHas) {
        "CHARACTER SET utf8mb4 NOT NULL COLLATE utf8mb4_uca1400_nopad_ai_ci"},
       {"ALTER TABLE i1 ALTER INDEX kab INVISIBLE", "ALTER TABLE i1 ALTER INDEX kab INVISIBLE",
        "ALTER TABLE i1 ALTER INDEX kab IGNORED"},
+      {"ALTER SEQUENCE s2 INCREMENT BY 7 NO CYCLE", "ALTER SEQUENCE s2 INCREMENT BY 7 NO CYCLE",
+       "ALTER SEQUENCE s2 INCREMENT BY 7  NOCYCLE"},
       {"ALTER TABLE c DROP CHECK c_w", "ALTER TABLE c DROP CHECK c_w",
        "ALTER TABLE c DROP CONSTRAINT c_w"},
       {"ALTER TABLE c ADD CONSTRAINT x CHECK (a > 0) ENFORCED",
@@ -266,6 +268,42 @@ TEST_F(DdlPlanTest, WhatOnlyTidbCanDoIsSkippedOrRefusedElsewhere) {
   const DdlEvent recover = Event(DdlType::kRecoverTable, "RECOVER TABLE t");
   EXPECT_EQ(Plan(recover).error().code(), Code::kExecDdl);
   EXPECT_TRUE(Plan(recover, ServerKind::kTiDb));
+}
+
+TEST_F(DdlPlanTest, TheSessionsZoneIsToldByTheDefaultItTyped) {
+  auto after = std::make_shared<TableInfo>();
+  ColumnInfo column;
+  column.name = "c";
+  column.type = {.type = MysqlType::kTimestamp};
+  column.default_value = "2020-06-01 00:00:00";  // in UTC
+  after->all_columns.push_back(column);
+  DdlEvent event =
+      Event(DdlType::kModifyColumn,
+            "ALTER TABLE t MODIFY `c` TIMESTAMP NOT NULL DEFAULT '2020-06-01 08:00:00'");
+  event.tables = {{std::make_shared<TableInfo>(), after}};
+  EXPECT_EQ(Plan(event)->time_zone, "+08:00");
+  event.query = "ALTER TABLE t ALTER COLUMN c SET DEFAULT '2020-05-31 17:00:00'";
+  EXPECT_EQ(Plan(event)->time_zone, "-07:00");
+}
+
+TEST_F(DdlPlanTest, AddedColumnsAndIndexesAreMadeFromTheirDescription) {
+  auto before = std::make_shared<TableInfo>();
+  const auto after = ParseTable();
+  for (const ColumnInfo& old : after->all_columns)
+    if (old.name == "id" || old.name == "ts") before->all_columns.push_back(old);
+  before->indexes.push_back(after->indexes[0]);
+  DdlEvent event = Event(DdlType::kMultiSchemaChange,
+                         "ALTER TABLE t ADD s VARCHAR(40) AFTER id, ADD g INT AS (id + 1), "
+                         "ADD UNIQUE (s(4)) INVISIBLE, ADD INDEX kx ((LOWER(s)))");
+  event.tables = {{before, after}};
+  const DdlPlan plan = Plan(event, ServerKind::kMariaDb).value();
+  ASSERT_EQ(plan.statements.size(), 1u);
+  EXPECT_THAT(plan.statements[0], HasSubstr("ADD COLUMN `s` VARCHAR(40)"));
+  EXPECT_THAT(plan.statements[0], HasSubstr("AFTER `id`, ADD COLUMN `g`"));
+  EXPECT_THAT(plan.statements[0], HasSubstr("AFTER `ts`, ADD UNIQUE KEY `us` (`s`(4)) IGNORED"));
+  EXPECT_THAT(plan.left_out, ElementsAre(HasSubstr("kx")));
+  event.query += ", DROP COLUMN x";
+  EXPECT_THAT(Plan(event)->statements, ElementsAre(event.query));
 }
 
 TEST_F(DdlPlanTest, ColumnsOfThePresentMomentKeepTheUpstreamsMoment) {

@@ -202,6 +202,10 @@ TEST_F(StatementBuilderTest, EveryKindOfValueIsALiteral) {
     writer.Value(v.value, type);
     EXPECT_EQ(writer.sql(), v.text);
   }
+  writer.Clear();
+  writer.Value(Datum::Double(1e6, Datum::Kind::kFloat),
+               {.type = MysqlType::kFloat, .length = 8, .decimal = 2});
+  EXPECT_EQ(writer.sql(), "999999.99e0");
 }
 
 TEST_F(StatementBuilderTest, TheEnumErrorValueIsWrittenInALenientSession) {
