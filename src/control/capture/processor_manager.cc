@@ -53,19 +53,20 @@ void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& vi
   }
   bool operated = false;
   if (running->second.processor) {
-    TaskStatus applied = task->second;
-    ApplyOperations(*running->second.processor, &applied);
-    operated = applied != task->second;
-    if (operated)
+    operated = std::ranges::any_of(task->second.operations,
+                                   [](const auto& entry) { return !entry.second.applied(); });
+    if (operated) {
+      TaskStatus applied = task->second;
+      ApplyOperations(*running->second.processor, &applied);
       patches->Set(options_.paths.TaskStatus(options_.capture.id, id), applied.ToJson());
+    }
     running->second.processor->SetDdlFinished(view.status->ddl_finished_ts);
   }
   const TaskPosition position = Report(id, &running->second);
   const auto written = view.positions.find(options_.capture.id);
   const TaskPosition* before = written == view.positions.end() ? nullptr : &written->second;
   const bool due = IsDue(before, position, &running->second);
-  if (operated || due)
-    patches->Set(position_key, position.ToJson());
+  if (operated || due) patches->Set(position_key, position.ToJson());
 }
 
 // Each write wakes the owner: a position that only moves on waits for its turn.

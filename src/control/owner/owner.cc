@@ -173,6 +173,8 @@ void Owner::TickFeed(const ChangefeedId& id, const ChangefeedView& view,
 std::vector<RunningError> Owner::CollectErrors(const ChangefeedId& id, const ChangefeedView& view,
                                                const Feed& feed) const {
   std::vector<RunningError> errors;
+  if (view.info->state != FeedState::kNormal && view.info->state != FeedState::kError)
+    return errors;  // it does not run: there is nothing to end
   for (const auto& [capture, position] : view.positions)
     if (position.error && view.tasks.contains(capture)) errors.push_back(*position.error);
   if (feed.runner)
@@ -259,8 +261,11 @@ void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const Cha
     patches->Set(options_.paths.Status(id), decision.status.ToJson());
     feed->progress_written = now_;
   }
-  for (const auto& [capture, task] : decision.tasks)
-    patches->Set(options_.paths.TaskStatus(capture, id), task.ToJson());
+  for (const auto& [capture, task] : decision.tasks) {
+    const auto before = view.tasks.find(capture);
+    if (before == view.tasks.end() || before->second != task)
+      patches->Set(options_.paths.TaskStatus(capture, id), task.ToJson());
+  }
   // Started is written before anything is executed: that is what `view` must show.
   if (!decision.execute.empty()) feed->runner->Execute(std::move(decision.execute));
   feed->runner->SetCheckpoint(now.status.checkpoint_ts);
