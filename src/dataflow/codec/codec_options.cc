@@ -6,11 +6,12 @@
 namespace cdc {
 namespace {
 
-constexpr std::array<std::pair<std::string_view, Protocol>, 4> kProtocols = {{
+constexpr std::array<std::pair<std::string_view, Protocol>, 5> kProtocols = {{
     {"default", Protocol::kOpen},
     {"open-protocol", Protocol::kOpen},
     {"canal-json", Protocol::kCanalJson},
     {"flat-canal", Protocol::kCanalJson},
+    {"simple", Protocol::kSimple},
 }};
 
 }  // namespace
@@ -19,7 +20,7 @@ Result<Protocol> ProtocolFromName(std::string_view name) {
   for (const auto& [known, protocol] : kProtocols)
     if (known == name) return protocol;
   for (const std::string_view known :
-       {"canal", "avro", "flat-avro", "maxwell", "craft", "simple", "debezium", "csv"})
+       {"canal", "avro", "flat-avro", "maxwell", "craft", "debezium", "csv"})
     if (known == name) return Error(Code::kNotSupported, "protocol {} is not there yet", name);
   return Error(Code::kSinkConfig, "protocol {} is unknown", name);
 }

@@ -13,10 +13,11 @@
 
 namespace cdc {
 
-enum class Protocol : uint8_t { kOpen, kCanalJson };
+enum class Protocol : uint8_t { kOpen, kCanalJson, kSimple };
 
-// By the names of `sink.protocol`: "open-protocol", "canal-json" and the old names of each.
-// Errors: kSinkConfig for a name that is none, kNotSupported for a protocol that is not there yet.
+// By the names of `sink.protocol`: "open-protocol", "canal-json", "simple" and the old names of
+// each. Errors: kSinkConfig for a name that is none, kNotSupported for a protocol that is not there
+// yet.
 Result<Protocol> ProtocolFromName(std::string_view name);
 
 // What to do with a row whose message is larger than max_message_bytes.
@@ -40,6 +41,7 @@ struct CodecOptions {
 
   // sink.column-selectors: whether the column is sent. Empty: all are.
   std::function<bool(const TableInfo&, const ColumnInfo&)> selects_column;
+  std::string time_zone = "UTC";  // simple: the zone that TIMESTAMP values are in
   Clock* clock = nullptr;  // for the formats that hold the time of encoding; outlives the encoder
 
   // Relations between the fields. Errors: kSinkConfig.

@@ -2,6 +2,7 @@
 
 #include "dataflow/codec/canal_json.h"
 #include "dataflow/codec/open_protocol.h"
+#include "dataflow/codec/simple_json.h"
 
 namespace cdc {
 
@@ -12,6 +13,8 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::Create(const CodecOptions& o
       return std::make_unique<OpenProtocolEncoder>(options);
     case Protocol::kCanalJson:
       return std::make_unique<CanalJsonEncoder>(options);
+    case Protocol::kSimple:
+      return std::make_unique<SimpleJsonEncoder>(options);
   }
   return Error(Code::kNotSupported, "no encoder for protocol {}",
                static_cast<int>(options.protocol));

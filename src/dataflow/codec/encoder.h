@@ -44,6 +44,11 @@ class EventEncoder {
   // Nothing is appended where the protocol has no such message.
   virtual Status EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) = 0;
   virtual Status EncodeWatermark(Ts ts, std::vector<Message>* out) = 0;
+  // The table's schema, for protocols whose consumers must know it before they can read rows: sent
+  // before a table's first row and from time to time.
+  virtual Status EncodeBootstrap(const TableInfo& /*table*/, std::vector<Message>* /*out*/) {
+    return Status::Ok();
+  }
 };
 
 // For encoders: the parts of a schema change that protocols send as messages of their own. One,

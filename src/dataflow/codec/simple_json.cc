@@ -1,0 +1,189 @@
+#include "dataflow/codec/simple_json.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "dataflow/codec/canal_event_type.h"
+#include "dataflow/codec/json_text.h"
+#include "dataflow/codec/simple_schema.h"
+#include "model/float_text.h"
+#include "model/value_text.h"
+
+namespace cdc {
+namespace {
+
+std::string_view DdlTypeName(DdlType type) {
+  if (type == DdlType::kExchangeTablePartition) return "ALTER";
+  return CanalEventTypeName(CanalEventTypeOf(type));
+}
+
+}  // namespace
+
+SimpleJsonEncoder::Layout SimpleJsonEncoder::MakeLayout(const TableInfo& table) const {
+  Layout layout{.head = "{\"version\":1,\"database\":"};
+  AppendJsonString(table.schema, &layout.head);
+  layout.head += ",\"table\":";
+  AppendJsonString(table.name, &layout.head);
+  layout.head += ",\"tableID\":";
+  layout.version = fmt::format(",\"schemaVersion\":{}", SimpleSchemaVersion(table));
+  for (size_t i = 0; i < table.columns.size(); ++i) {
+    if (options_.selects_column && !options_.selects_column(table, *table.columns[i])) continue;
+    const int position = static_cast<int>(i);
+    Column column{.position = position,
+                  .handle = std::ranges::find(table.handle_key, position) != table.handle_key.end(),
+                  .name = {}};
+    AppendJsonString(table.columns[i]->name, &column.name);
+    column.name += ':';
+    layout.columns.push_back(std::move(column));
+  }
+  return layout;
+}
+
+int64_t SimpleJsonEncoder::NowMs() const {
+  return std::chrono::duration_cast<std::chrono::milliseconds>(
+             options_.clock->WallNow().time_since_epoch())
+      .count();
+}
+
+void SimpleJsonEncoder::AppendValue(const FieldType& type, const Datum& value, std::string* out) {
+  switch (value.kind()) {
+    case Datum::Kind::kNull:
+      out->append("null");
+      return;
+    case Datum::Kind::kBytes:
+      if (type.flags & column_flag::kBinary) return AppendJsonBase64(value.as_view(), out);
+      return AppendJsonString(value.as_view(), out);
+    case Datum::Kind::kJson:
+      scratch_.clear();
+      AppendJson(value.as_view(), &scratch_);
+      return AppendJsonString(scratch_, out);
+    default:
+      break;
+  }
+  const bool timestamp = type.type == MysqlType::kTimestamp;
+  if (timestamp) {
+    out->append("{\"location\":");
+    AppendJsonString(options_.time_zone, out);
+    out->append(",\"value\":");
+  }
+  out->push_back('"');
+  switch (value.kind()) {
+    case Datum::Kind::kInt:
+      AppendInteger(value.as_int(), out);
+      break;
+    case Datum::Kind::kUint:
+    case Datum::Kind::kEnum:
+    case Datum::Kind::kSet:
+    case Datum::Kind::kBit:
+      AppendInteger(value.as_uint(), out);
+      break;
+    case Datum::Kind::kFloat:
+      AppendFixed(value.as_double(), true, out);
+      break;
+    case Datum::Kind::kDouble:
+      AppendFixed(value.as_double(), false, out);
+      break;
+    default:
+      AppendText(value, type, out);  // times, decimals, vectors: nothing to escape
+  }
+  out->push_back('"');
+  if (timestamp) out->push_back('}');
+}
+
+void SimpleJsonEncoder::AppendValues(const RowChange& row, const Layout& layout,
+                                     std::span<const Datum> values, bool only_handle_key,
+                                     std::string* out) {
+  out->push_back('{');
+  for (const Column& column : layout.columns) {
+    if (only_handle_key && !column.handle) continue;
+    if (out->back() != '{') out->push_back(',');
+    out->append(column.name);
+    AppendValue(row.table->columns[column.position]->type, values[column.position], out);
+  }
+  out->push_back('}');
+}
+
+void SimpleJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, bool only_handle_key,
+                                  std::string* out) {
+  out->append(layout.head);
+  AppendInteger(Raw(row.physical_id), out);
+  out->append(",\"type\":\"");
+  out->append(row.is_delete() ? "DELETE" : row.is_insert() ? "INSERT" : "UPDATE");
+  out->append("\",\"commitTs\":");
+  AppendInteger(row.commit_ts.raw(), out);
+  out->append(",\"buildTs\":");
+  AppendInteger(NowMs(), out);
+  out->append(layout.version);
+  if (only_handle_key) out->append(",\"handleKeyOnly\":true");
+  if (!row.is_delete()) {
+    out->append(",\"data\":");
+    AppendValues(row, layout, row.after, only_handle_key, out);
+  }
+  if (!row.is_insert()) {
+    out->append(",\"old\":");
+    const bool reduce = row.is_delete() && options_.delete_only_output_handle_key_columns;
+    AppendValues(row, layout, row.before, only_handle_key || reduce, out);
+  }
+  out->push_back('}');
+}
+
+Status SimpleJsonEncoder::EncodeRows(std::span<const RowChange* const> rows,
+                                     std::vector<Message>* out) {
+  for (const RowChange* row : rows) {
+    const Layout& layout =
+        tables_.Get(*row->table, [this](const TableInfo& table) { return MakeLayout(table); });
+    Message message{.key = "", .value = "", .rows = 1, .ts = row->commit_ts};
+    message.value->reserve(last_size_ + last_size_ / 8);
+    AppendRow(*row, layout, false, &*message.value);
+    last_size_ = message.value->size();
+    if (message.Size() > options_.max_message_bytes &&
+        options_.large_message == LargeMessage::kHandleKeyOnly && row->table->eligible()) {
+      message.value->clear();
+      AppendRow(*row, layout, true, &*message.value);
+    }
+    if (message.Size() > options_.max_message_bytes)
+      return MessageTooLarge(*row, message.Size(), options_);
+    out->push_back(std::move(message));
+  }
+  return Status::Ok();
+}
+
+Status SimpleJsonEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) {
+  for (const DdlPart& part : DdlParts(ddl)) {
+    std::string value =
+        fmt::format("{{\"version\":1,\"type\":\"{}\",\"sql\":", DdlTypeName(part.type));
+    AppendJsonString(part.query, &value);
+    value += fmt::format(",\"commitTs\":{},\"buildTs\":{}", ddl.commit_ts, NowMs());
+    // A dropped database has no one table; a dropped table is described as it was.
+    const TableInfoPtr& table =
+        part.tables.after != nullptr ? part.tables.after : part.tables.before;
+    if (table != nullptr && !part.table.empty()) {
+      value += ",\"tableSchema\":";
+      AppendSimpleSchema(*table, &value);
+    }
+    value += '}';
+    out->push_back({.key = std::nullopt, .value = std::move(value), .ts = ddl.commit_ts});
+  }
+  return Status::Ok();
+}
+
+Status SimpleJsonEncoder::EncodeWatermark(Ts ts, std::vector<Message>* out) {
+  out->push_back(
+      {.key = std::nullopt,
+       .value = fmt::format(
+           "{{\"version\":1,\"type\":\"WATERMARK\",\"commitTs\":{},\"buildTs\":{}}}", ts, NowMs()),
+       .ts = ts});
+  return Status::Ok();
+}
+
+Status SimpleJsonEncoder::EncodeBootstrap(const TableInfo& table, std::vector<Message>* out) {
+  std::string value = fmt::format(
+      "{{\"version\":1,\"type\":\"BOOTSTRAP\",\"commitTs\":0,\"buildTs\":{},\"tableSchema\":",
+      NowMs());
+  AppendSimpleSchema(table, &value);
+  value += '}';
+  out->push_back({.key = "", .value = std::move(value)});
+  return Status::Ok();
+}
+
+}  // namespace cdc
