@@ -368,8 +368,13 @@ class Planner {
   // can't hold, with names for indexes that were typed without, and with the defaults that TiDB
   // took.
   Result<DdlPlan> AddOrTyped() const {
-    if (downstream_.is_tidb() || ddl_.tables.size() != 1) return Typed(ddl_.schema);
+    if (ddl_.tables.size() != 1) return Typed(ddl_.schema);
     const TableDelta& delta = ddl_.tables.front();
+    if (downstream_.is_tidb()) {
+      DdlPlan plan = Typed(ddl_.schema);
+      FillRows(delta, &plan);
+      return plan;
+    }
     if (delta.before == nullptr || delta.after == nullptr || delta.after->json == nullptr ||
         !OnlyAddsColumns(*delta.before, *delta.after) ||
         !KeepsIndexes(*delta.before, *delta.after) || !AltersOnlyColumnsAndIndexes())
@@ -384,22 +389,30 @@ class Planner {
       plan.skip_reason = "the downstream can't hold such an index";
     else
       plan.statements.push_back(std::move(made.sql));
-    FillJson(delta, &plan);
+    FillRows(delta, &plan);
     return plan;
   }
 
-  // MariaDB fills a new JSON NOT NULL column with '', which is no JSON.
-  void FillJson(const TableDelta& delta, DdlPlan* plan) const {
-    if (!downstream_.is_mariadb()) return;
+  // What servers put into existing rows of a new column, where that is not what TiDB put there:
+  // MariaDB fills JSON NOT NULL with '', which is no JSON; TiDB takes CURRENT_DATE from the clock
+  // and not from the session.
+  void FillRows(const TableDelta& delta, DdlPlan* plan) const {
+    if (delta.before == nullptr || delta.after == nullptr) return;
     for (const ColumnInfo* column : VisibleColumns(*delta.after)) {
       const bool is_new = std::ranges::none_of(
           delta.before->all_columns, [&](const ColumnInfo& old) { return old.id == column->id; });
-      if (!is_new || column->type.type != MysqlType::kJson || !column->type.not_null() ||
-          column->default_value || column->is_generated())
-        continue;
+      if (!is_new || column->is_generated()) continue;
       const std::string name = QuoteIdentifier(column->name);
-      plan->statements.push_back(fmt::format("UPDATE {} SET {}='null' WHERE {}=''",
-                                             QualifiedName(*delta.after), name, name));
+      const std::string update = "UPDATE " + QualifiedName(*delta.after) + " SET " + name;
+      if (downstream_.is_mariadb() && column->type.type == MysqlType::kJson &&
+          column->type.not_null() && !column->default_value)
+        plan->statements.push_back(fmt::format("{}='null' WHERE {}=''", update, name));
+      if (downstream_.is_tidb() && column->type.type == MysqlType::kDate && IsNowDefault(*column) &&
+          column->origin_default.kind() == Datum::Kind::kTime) {
+        std::string date;
+        AppendTime(column->origin_default, column->type.type, 0, &date);
+        plan->statements.push_back(fmt::format("{}='{}' WHERE {}<>'{}'", update, date, name, date));
+      }
     }
   }
 
