@@ -42,8 +42,9 @@ void RemoveTable(TaskStatus* task, TableId table, Ts boundary, bool move) {
 
 // Takes away what is not captured any more and what is to run elsewhere. Returns where each table
 // is (or still is, while it is being removed).
-std::unordered_map<int64_t, CaptureId> RemoveTables(const FeedView& view, FeedDecision* decision) {
-  std::set<TableId> wanted(view.tables.begin(), view.tables.end());
+std::unordered_map<int64_t, CaptureId> RemoveTables(const FeedView& view,
+                                                    const std::set<TableId>& wanted,
+                                                    FeedDecision* decision) {
   std::unordered_map<int64_t, CaptureId> places;
   for (auto& [capture, task] : decision->tasks) {
     std::vector<TableId> leave;
@@ -80,11 +81,11 @@ void Rebalance(const FeedView& view, FeedDecision* decision) {
   }
 }
 
-void AddTables(const FeedView& view, const std::unordered_map<int64_t, CaptureId>& places,
-               FeedDecision* decision) {
+void AddTables(const FeedView& view, const std::set<TableId>& wanted,
+               const std::unordered_map<int64_t, CaptureId>& places, FeedDecision* decision) {
   if (view.captures.empty()) return;
   for (const CaptureId& capture : view.captures) decision->tasks.try_emplace(capture);
-  for (const TableId table : view.tables) {
+  for (const TableId table : wanted) {
     if (places.contains(Raw(table))) continue;
     auto place = std::ranges::min_element(decision->tasks, {},
                                           [](const auto& entry) { return Load(entry.second); });
@@ -137,16 +138,35 @@ void AdvanceCheckpoint(const FeedView& view, const std::vector<DdlEventPtr>& nex
                                  std::min(bound, MinPosition(view, &TaskPosition::resolved_ts))});
 }
 
+// Whether a table that the DDLs drop is still somewhere. It must be gone before they count as
+// finished: that would let it pass them, and its id may come back with a later DDL (FLASHBACK).
+bool AnyRuns(const FeedView& view, const std::vector<DdlEventPtr>& ddls) {
+  for (const DdlEventPtr& ddl : ddls)
+    for (const TableId table : ddl->dropped)
+      for (const auto& [capture, task] : view.tasks)
+        if (task.tables.contains(table) || task.operations.contains(table)) return true;
+  return false;
+}
+
+// What shall run: of the tables captured now, those that the DDLs just executed have not dropped.
+std::set<TableId> WantedTables(const FeedView& view, const std::vector<DdlEventPtr>& next) {
+  std::set<TableId> wanted(view.tables.begin(), view.tables.end());
+  for (const DdlEventPtr& ddl : next)
+    if (view.executed == ddl->commit_ts && view.status.ddl_started_ts >= ddl->commit_ts)
+      for (const TableId table : ddl->dropped) wanted.erase(table);
+  return wanted;
+}
+
 void AdvanceDdl(const FeedView& view, const std::vector<DdlEventPtr>& next, bool all_applied,
                 FeedDecision* decision) {
   if (next.empty() || next.front()->commit_ts > view.target) return;
   const Ts ts = next.front()->commit_ts;
   ChangefeedStatus& status = decision->status;
   if (status.ddl_started_ts >= ts) {
-    if (view.executed == ts)
-      status.ddl_finished_ts = ts;
-    else
+    if (view.executed != ts)
       decision->execute = next;
+    else if (!AnyRuns(view, next))
+      status.ddl_finished_ts = ts;
     return;
   }
   if (all_applied && MinPosition(view, &TaskPosition::ddl_reached_ts) >= ts)
@@ -182,7 +202,8 @@ FeedDecision DecideFeed(const FeedView& view) {
   }
   CleanTasks(view, &decision);
   if (view.rebalance && all_applied) Rebalance(view, &decision);
-  AddTables(view, RemoveTables(view, &decision), &decision);
+  const std::set<TableId> wanted = WantedTables(view, next);
+  AddTables(view, wanted, RemoveTables(view, wanted, &decision), &decision);
   return decision;
 }
 

@@ -136,6 +136,22 @@ TEST(FeedDecision, TablesThatADdlDroppedAreRemoved) {
   EXPECT_TRUE(decision.tasks.at("c1").operations.at(TableId{2}).remove);
 }
 
+TEST(FeedDecision, ADdlIsFinishedOnlyWhenTheTablesThatItDroppedAreGone) {
+  FeedView view = Running({1, 2}, 29, 30);
+  view.ddls = {Ddl(30, {2}, {}, {2}), Ddl(31, {}, {2})};  // dropped, and flashed back
+  view.status.ddl_started_ts = Ts(30);
+  view.executed = Ts(30);
+  FeedDecision decision = DecideFeed(view);
+  EXPECT_EQ(decision.status.ddl_finished_ts, Ts()) << "table 2 would run into its second life";
+  EXPECT_TRUE(decision.tasks.at("c1").operations.at(TableId{2}).remove);
+  view.tasks = decision.tasks;
+  EXPECT_EQ(DecideFeed(view).status.ddl_finished_ts, Ts()) << "not applied yet";
+  view.tasks["c1"].operations.clear();
+  decision = DecideFeed(view);
+  EXPECT_EQ(decision.status.ddl_finished_ts, Ts(30));
+  EXPECT_FALSE(decision.tasks.at("c1").tables.contains(TableId{2}));
+}
+
 TEST(FeedDecision, AfterARestartTablesStartBehindTheDdlsThatWereExecuted) {
   FeedView view;
   view.status = {.checkpoint_ts = Ts(10), .ddl_started_ts = Ts(30), .ddl_finished_ts = Ts(20)};
