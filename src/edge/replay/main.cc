@@ -24,6 +24,10 @@ int main(int argc, char** argv) {
   app.add_option(
       "--config", options.config_file,
       "changefeed configuration (TOML); without it the recording's own filter rules hold");
+  app.add_option(
+      "--out", options.out,
+      "file for the messages of a kafka://-/topic?protocol=... URI: a line of JSON each, "
+      "without a broker");
   app.add_option("--tz", options.time_zone,
                  "time zone for TIMESTAMP values (default: the machine's)");
   app.add_option("--workers", options.workers, "data threads (default: one a core)");

@@ -14,6 +14,8 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "dataflow/dispatcher/dataflow.h"
+#include "dataflow/sink/kafka/file_queue.h"
+#include "dataflow/sink/kafka/kafka_sink.h"
 #include "testing/recording.h"
 
 namespace cdc {
@@ -96,10 +98,7 @@ class Replayer {
 
   Result<ReplayResult> Run() {
     ASSIGN_OR_RETURN(const Uri uri, Uri::Parse(options_.sink_uri));
-    ASSIGN_OR_RETURN(sink_, OpenSink(uri, {.changefeed = "replay",
-                                           .time_zone = options_.time_zone,
-                                           .config = &config_,
-                                           .clock = &SystemClock()}));
+    RETURN_UNEXPECTED_IF_ERROR(OpenSinkFor(uri));
     const double cpu_before = CpuSeconds();
     const SteadyTime begin = SystemClock().Now();
     StartDataflow();
@@ -127,6 +126,24 @@ class Replayer {
   }
 
  private:
+  Status OpenSinkFor(const Uri& uri) {
+    const SinkContext context = {.changefeed = "replay",
+                                 .time_zone = options_.time_zone,
+                                 .config = &config_,
+                                 .clock = &SystemClock()};
+    if (options_.out.empty()) {
+      ASSIGN_OR_RETURN_STATUS(sink_, OpenSink(uri, context));
+      return Status::Ok();
+    }
+    ASSIGN_OR_RETURN_STATUS(KafkaSinkConfig config, KafkaSinkConfig::Make(uri, config_, "replay"));
+    if (!config.brokerless())
+      return Status(Code::kSinkUri, "--out goes with a sink URI kafka://-/topic?protocol=...");
+    ASSIGN_OR_RETURN_STATUS(auto queue, FileQueue::Open(config, options_.out));
+    ASSIGN_OR_RETURN_STATUS(
+        sink_, KafkaSink::Make(std::move(config), context, std::move(queue), Metrics()));
+    return Status::Ok();
+  }
+
   void StartDataflow() {
     const RecordingMeta& meta = recording_->meta();
     dataflow_ = std::make_unique<Dataflow>(

@@ -13,6 +13,7 @@ struct ReplayOptions {
   std::string sink_uri;
   std::string
       config_file;        // changefeed TOML; empty: defaults with the recording's own filter rules
+  std::string out;        // with a kafka://-/topic URI: the file that its messages go to
   std::string time_zone;  // IANA name; empty: the machine's
   int workers = 0;        // data threads; 0: one a core
 };
