@@ -77,6 +77,13 @@ bool IsNowDefault(const ColumnInfo& column) {
          (column.default_value->starts_with("CURRENT_") || column.default_is_expr);
 }
 
+// A column that an online change is still adding does not count.
+bool HasColumn(const TableInfo& table, int64_t id) {
+  return std::ranges::any_of(table.all_columns, [id](const ColumnInfo& column) {
+    return column.id == id && column.state == SchemaState::kPublic;
+  });
+}
+
 class Planner {
  public:
   Planner(const DdlEvent& ddl, const Downstream& downstream, const MySqlSinkConfig& config)
@@ -368,13 +375,8 @@ class Planner {
   // can't hold, with names for indexes that were typed without, and with the defaults that TiDB
   // took.
   Result<DdlPlan> AddOrTyped() const {
-    if (ddl_.tables.size() != 1) return Typed(ddl_.schema);
+    if (downstream_.is_tidb() || ddl_.tables.size() != 1) return Typed(ddl_.schema);
     const TableDelta& delta = ddl_.tables.front();
-    if (downstream_.is_tidb()) {
-      DdlPlan plan = Typed(ddl_.schema);
-      FillRows(delta, &plan);
-      return plan;
-    }
     if (delta.before == nullptr || delta.after == nullptr || delta.after->json == nullptr ||
         !OnlyAddsColumns(*delta.before, *delta.after) ||
         !KeepsIndexes(*delta.before, *delta.after) || !AltersOnlyColumnsAndIndexes())
@@ -389,30 +391,20 @@ class Planner {
       plan.skip_reason = "the downstream can't hold such an index";
     else
       plan.statements.push_back(std::move(made.sql));
-    FillRows(delta, &plan);
+    FillJson(delta, &plan);
     return plan;
   }
 
-  // What servers put into existing rows of a new column, where that is not what TiDB put there:
-  // MariaDB fills JSON NOT NULL with '', which is no JSON; TiDB takes CURRENT_DATE from the clock
-  // and not from the session.
-  void FillRows(const TableDelta& delta, DdlPlan* plan) const {
-    if (delta.before == nullptr || delta.after == nullptr) return;
+  // MariaDB fills a new JSON NOT NULL column with '', which is no JSON.
+  void FillJson(const TableDelta& delta, DdlPlan* plan) const {
+    if (!downstream_.is_mariadb()) return;
     for (const ColumnInfo* column : VisibleColumns(*delta.after)) {
-      const bool is_new = std::ranges::none_of(
-          delta.before->all_columns, [&](const ColumnInfo& old) { return old.id == column->id; });
-      if (!is_new || column->is_generated()) continue;
+      if (HasColumn(*delta.before, column->id) || column->type.type != MysqlType::kJson ||
+          !column->type.not_null() || column->default_value || column->is_generated())
+        continue;
       const std::string name = QuoteIdentifier(column->name);
-      const std::string update = "UPDATE " + QualifiedName(*delta.after) + " SET " + name;
-      if (downstream_.is_mariadb() && column->type.type == MysqlType::kJson &&
-          column->type.not_null() && !column->default_value)
-        plan->statements.push_back(fmt::format("{}='null' WHERE {}=''", update, name));
-      if (downstream_.is_tidb() && column->type.type == MysqlType::kDate && IsNowDefault(*column) &&
-          column->origin_default.kind() == Datum::Kind::kTime) {
-        std::string date;
-        AppendTime(column->origin_default, column->type.type, 0, &date);
-        plan->statements.push_back(fmt::format("{}='{}' WHERE {}<>'{}'", update, date, name, date));
-      }
+      plan->statements.push_back(fmt::format("UPDATE {} SET {}='null' WHERE {}=''",
+                                             QualifiedName(*delta.after), name, name));
     }
   }
 
@@ -434,8 +426,7 @@ class Planner {
     for (const TableDelta& delta : ddl_.tables) {
       if (delta.before == nullptr || delta.after == nullptr) continue;
       for (const ColumnInfo& column : delta.after->all_columns) {
-        const bool is_new = std::ranges::none_of(
-            delta.before->all_columns, [&](const ColumnInfo& old) { return old.id == column.id; });
+        const bool is_new = !HasColumn(*delta.before, column.id);
         if (!is_new || !IsNowDefault(column) || column.origin_default.kind() != Datum::Kind::kTime)
           continue;
         if (finest == nullptr || column.type.decimal > finest->type.decimal) finest = &column;

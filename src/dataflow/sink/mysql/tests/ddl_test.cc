@@ -306,24 +306,6 @@ TEST_F(DdlPlanTest, AddedColumnsAndIndexesAreMadeFromTheirDescription) {
   EXPECT_THAT(Plan(event)->statements, ElementsAre(event.query));
 }
 
-TEST_F(DdlPlanTest, RowsGetTheDayThatTheyHaveUpstream) {
-  auto after = std::make_shared<TableInfo>();
-  after->schema = "db";
-  after->name = "t";
-  ColumnInfo column;
-  column.id = 9;
-  column.name = "d";
-  column.type = {.type = MysqlType::kDate};
-  column.default_value = "CURRENT_DATE";
-  column.origin_default = Datum::Time(uint64_t{(2024 * 13 + 5) << 5 | 6} << 41);
-  after->all_columns.push_back(column);
-  DdlEvent event = Event(DdlType::kAddColumn, "ALTER TABLE t ADD d DATE DEFAULT (CURRENT_DATE)");
-  event.tables = {{std::make_shared<TableInfo>(), after}};
-  EXPECT_THAT(
-      Plan(event, ServerKind::kTiDb)->statements,
-      ElementsAre(event.query, "UPDATE `db`.`t` SET `d`='2024-05-06' WHERE `d`<>'2024-05-06'"));
-}
-
 TEST_F(DdlPlanTest, ColumnsOfThePresentMomentKeepTheUpstreamsMoment) {
   auto after = std::make_shared<TableInfo>();
   ColumnInfo column;
