@@ -1,6 +1,7 @@
 #include "dataflow/codec/encoder.h"
 
 #include "dataflow/codec/canal_json.h"
+#include "dataflow/codec/csv.h"
 #include "dataflow/codec/open_protocol.h"
 #include "dataflow/codec/simple_json.h"
 
@@ -13,6 +14,8 @@ Result<std::unique_ptr<EventEncoder>> EventEncoder::Create(const CodecOptions& o
       return std::make_unique<OpenProtocolEncoder>(options);
     case Protocol::kCanalJson:
       return std::make_unique<CanalJsonEncoder>(options);
+    case Protocol::kCsv:
+      return std::make_unique<CsvEncoder>(options);
     case Protocol::kSimple:
       return std::make_unique<SimpleJsonEncoder>(options);
   }

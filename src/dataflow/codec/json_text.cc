@@ -53,6 +53,15 @@ void AppendEscape(char c, std::string* out) {
   }
 }
 
+void AppendScientific(double value, bool is_float32, std::string* out) {
+  char text[40];
+  const auto written =
+      is_float32 ? std::to_chars(text, text + sizeof text, static_cast<float>(value),
+                                 std::chars_format::scientific)
+                 : std::to_chars(text, text + sizeof text, value, std::chars_format::scientific);
+  out->append(text, written.ptr);
+}
+
 }  // namespace
 
 void AppendJsonEscaped(std::string_view text, std::string* out) {
@@ -108,14 +117,14 @@ void AppendJsonBase64(std::string_view bytes, std::string* out) {
 
 void AppendJsonDouble(double value, bool is_float32, std::string* out) {
   const double magnitude = std::abs(value);
-  if (magnitude == 0 || (magnitude >= 1e-6 && magnitude < 1e21))
-    return AppendFixed(value, is_float32, out);
-  char text[40];
-  const auto written =
-      is_float32 ? std::to_chars(text, text + sizeof text, static_cast<float>(value),
-                                 std::chars_format::scientific)
-                 : std::to_chars(text, text + sizeof text, value, std::chars_format::scientific);
-  out->append(text, written.ptr);
+  const bool plain = magnitude == 0 || (magnitude >= 1e-6 && magnitude < 1e21);
+  plain ? AppendFixed(value, is_float32, out) : AppendScientific(value, is_float32, out);
+}
+
+void AppendGoDouble(double value, bool is_float32, std::string* out) {
+  const double magnitude = std::abs(value);
+  const bool plain = magnitude == 0 || (magnitude >= 1e-4 && magnitude < 1e6);
+  plain ? AppendFixed(value, is_float32, out) : AppendScientific(value, is_float32, out);
 }
 
 }  // namespace cdc

@@ -19,6 +19,9 @@ void AppendJsonBase64(std::string_view bytes, std::string* out);
 // A finite number's shortest text; an exponent outside of [1e-6, 1e21), as Go's encoders do.
 void AppendJsonDouble(double value, bool is_float32, std::string* out);
 
+// The same with an exponent outside of [1e-4, 1e6), two digits at least, as Go prints values.
+void AppendGoDouble(double value, bool is_float32, std::string* out);
+
 template <typename Integer>
 void AppendInteger(Integer value, std::string* out) {
   char text[24];

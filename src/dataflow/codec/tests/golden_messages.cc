@@ -99,6 +99,25 @@ void RepairWidths(Json* schema) {
   }
 }
 
+// The lines of a file; what is between quotes may hold line ends.
+void AppendCsv(const Message& message, std::vector<GoldenItem>* out) {
+  std::string_view rest = *message.value;
+  while (!rest.empty()) {
+    bool quoted = false;
+    size_t end = 0;
+    while (end < rest.size() && (quoted || !rest.substr(end).starts_with("\r\n")))
+      quoted ^= rest[end++] == '"';
+    const std::string line(rest.substr(0, end));
+    rest.remove_prefix(std::min(rest.size(), end + 2));
+    static const std::regex names(R"re("[IUD]","((?:[^"]|"")*)","((?:[^"]|"")*)")re");
+    std::smatch match;
+    ASSERT_TRUE(std::regex_search(line.begin(), line.begin() + std::min<size_t>(line.size(), 400),
+                                  match, names))
+        << line.substr(0, 400);
+    out->push_back({.table = match[2].str() + "." + match[1].str(), .text = line});
+  }
+}
+
 // Bootstrap messages come as often as the sink's settings say.
 void AppendSimple(const Message& message, std::vector<GoldenItem>* out) {
   Json value = Json::parse(*message.value);
@@ -120,6 +139,8 @@ void AppendSimple(const Message& message, std::vector<GoldenItem>* out) {
 void AppendItems(Protocol protocol, const Message& message, std::vector<GoldenItem>* out) {
   try {
     switch (protocol) {
+      case Protocol::kCsv:
+        return AppendCsv(message, out);
       case Protocol::kSimple:
         return AppendSimple(message, out);
       case Protocol::kOpen:

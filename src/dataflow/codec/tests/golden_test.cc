@@ -40,6 +40,13 @@ std::vector<Variant> Variants() {
   add("canal_json_ext", Protocol::kCanalJson, extension);
   add("canal_json_compat", Protocol::kCanalJson, extension, compatible);
   add("simple_json", Protocol::kSimple);
+  const auto full = [](Variant& v) {
+    v.options.csv.include_commit_ts = true;
+    v.options.csv.output_old_value = true;
+    v.options.csv.binary_as_hex = true;
+  };
+  add("storage_csv", Protocol::kCsv);
+  add("storage_csv_ext", Protocol::kCsv, full);
   add("canal_json_force", Protocol::kCanalJson, extension, force);
   return variants;
 }
@@ -77,6 +84,9 @@ constexpr Difference kKeyLost[] = {{"c11_ddl_index.pk2", 0, ""}};
 // While partitions are reorganized, a transaction can write a row out of the old partition into the
 // new one before the job ends. TiCDC sends its deletion only; we send the update.
 constexpr Difference kReorganize[] = {{"c22_ddl_under_load.p", 0, ""}};
+// Rows that TiDB wrote again without a change, which can't be told from others in this format; we
+// don't send them.
+constexpr Difference kVoidUpdates[] = {{"c06_dml_patterns.t", 0, "storage_csv"}};
 // A schema's version changes with every DDL here; with TiCDC not with those that it ignores (TTL,
 // placement, caching, check constraints, attributes).
 constexpr Difference kSchemaVersion[] = {
@@ -104,8 +114,8 @@ bool IsKnownDifference(std::string_view variant, const GoldenItem& item) {
   return std::ranges::any_of(kModifyColumn, matches) ||
          std::ranges::any_of(kRenameChains, matches) || std::ranges::any_of(kVirtualKey, matches) ||
          std::ranges::any_of(kSchemaVersion, matches) ||
-         std::ranges::any_of(kReorganize, matches) || std::ranges::any_of(kKeyLost, matches) ||
-         std::ranges::any_of(kStaleFlags, matches);
+         std::ranges::any_of(kVoidUpdates, matches) || std::ranges::any_of(kReorganize, matches) ||
+         std::ranges::any_of(kKeyLost, matches) || std::ranges::any_of(kStaleFlags, matches);
 }
 
 bool IsSequence(DdlType type) {

@@ -50,6 +50,13 @@ TEST(JsonText, WritesNumbersAsGoDoes) {
   EXPECT_EQ(Made(AppendJsonDouble, static_cast<double>(3.14f), true), "3.14");
 }
 
+TEST(JsonText, WritesNumbersAsGoPrintsThem) {
+  EXPECT_EQ(Made(AppendGoDouble, 999999.5, false), "999999.5");
+  EXPECT_EQ(Made(AppendGoDouble, 1e6, false), "1e+06");
+  EXPECT_EQ(Made(AppendGoDouble, -0.0001, false), "-0.0001");
+  EXPECT_EQ(Made(AppendGoDouble, 0.00001, false), "1e-05");
+}
+
 TEST(GoQuote, KeepsPrintableTextAndEscapesTheRest) {
   EXPECT_EQ(Made(AppendGoQuoted, "ab c中é"), "ab c中é");
   EXPECT_EQ(Made(AppendGoQuoted, std::string_view("\0\x1f\x7f\"\\\n", 6)),
