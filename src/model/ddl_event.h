@@ -87,9 +87,23 @@ enum class DdlType : uint8_t {
   kAddVectorIndex = 73,
 };
 
-constexpr bool IsSequenceDdl(DdlType type) {
-  return type == DdlType::kCreateSequence || type == DdlType::kAlterSequence ||
-         type == DdlType::kDropSequence;
+// Changes that a database needs to become the same as the upstream, and that TiCDC's messages leave
+// out: consumers of messages would not know them.
+constexpr bool IsForDatabasesOnly(DdlType type) {
+  switch (type) {
+    case DdlType::kCreateSequence:  // a table's default may name it
+    case DdlType::kAlterSequence:
+    case DdlType::kDropSequence:
+    case DdlType::kShardRowId:
+    case DdlType::kModifyTableAutoIdCache:
+    case DdlType::kRebaseAutoRandomBase:
+    case DdlType::kAddCheckConstraint:
+    case DdlType::kDropCheckConstraint:
+    case DdlType::kAlterCheckConstraint:
+      return true;
+    default:
+      return false;
+  }
 }
 
 // One table that a DDL touches. `before` is null for a table that comes to be, `after` for one that

@@ -115,9 +115,11 @@ class Dumper:
             kind = {"SEQUENCE": "sequence"}.get(
                 table_type, "view" if "VIEW" in table_type else "table"
             )
+            # MariaDB shows a sequence's state as columns.
+            listed_columns = columns.get(name, []) if kind != "sequence" else []
             described = [
                 self._column(row, (name.lower(), row[0].lower()) in json_columns)
-                for row in sorted(columns.get(name, []), key=lambda row: int(row[1]))
+                for row in sorted(listed_columns, key=lambda row: int(row[1]))
             ]
             table = Table(database, name, kind, collation, described, [])
             if kind == "table":

@@ -115,14 +115,11 @@ bool Filter::ReplicatesDdl(DdlType type) {
     case DdlType::kRemovePartitioning:
     case DdlType::kCreateView:
     case DdlType::kDropView:
-    case DdlType::kCreateSequence:  // defaults of tables may name them
-    case DdlType::kAlterSequence:
-    case DdlType::kDropSequence:
     case DdlType::kAlterTtlInfo:
     case DdlType::kAlterTtlRemove:
       return true;
     default:
-      return false;
+      return IsForDatabasesOnly(type);
   }
 }
 

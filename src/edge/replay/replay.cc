@@ -110,8 +110,8 @@ class Replayer {
         RETURN_UNEXPECTED_IF_ERROR(sink_->ExecuteDdl(*ddl, {}));
         ++result.ddls;
       }
-      dataflow_->FinishDdls(ddl->commit_ts);
       for (const TableId table : ddl->dropped) dataflow_->RemoveTable(table);
+      dataflow_->FinishDdls(ddl->commit_ts);
       for (const TableId table : ddl->added)
         RETURN_UNEXPECTED_IF_ERROR(Feed(table, ddl->commit_ts));
     }
@@ -173,11 +173,24 @@ class Replayer {
   Status Feed(TableId table, Ts start) {
     ASSIGN_OR_RETURN_STATUS(const std::shared_ptr<TableFlow> flow,
                             dataflow_->AddTable(table, start));
-    std::vector<KvEvent> events = std::move(rows_[table]);
-    std::erase_if(events, [&](const KvEvent& event) { return event.commit_ts <= start; });
+    // By commit ts, as they were recorded.
+    std::vector<KvEvent>& rows = rows_[table];
+    const auto first = std::ranges::upper_bound(rows, start, {}, &KvEvent::commit_ts);
+    const auto last =
+        std::ranges::upper_bound(rows, EndOfLife(table, start), {}, &KvEvent::commit_ts);
+    std::vector<KvEvent> events(std::make_move_iterator(first), std::make_move_iterator(last));
+    rows.erase(rows.begin(), last);
     RETURN_IF_ERROR(flow->Append(std::move(events)));
     dataflow_->AdvanceResolved(*flow, recording_->meta().end_ts);
     return Status::Ok();
+  }
+
+  // The DDL that drops the table; FLASHBACK may give its id another life after it.
+  Ts EndOfLife(TableId table, Ts start) const {
+    for (const DdlEventPtr& ddl : dataflow_->PendingDdls())
+      if (ddl->commit_ts > start && std::ranges::find(ddl->dropped, table) != ddl->dropped.end())
+        return ddl->commit_ts;
+    return recording_->meta().end_ts;
   }
 
   template <typename Condition>

@@ -45,8 +45,10 @@ Exception_ = Exclude | SkipDdl | Ignore
 
 ANYWHERE: dict[str, list[Exception_]] = {
     "24_user_privileges": [
-        Ignore(
-            "from_mysql", "rows from when it was in `mysql`, which is never replicated, are missing"
+        Exclude(
+            "from_mysql",
+            "renamed out of `mysql`, which is never replicated: its older rows could not arrive, so "
+            "the changefeed would stop and say so",
         ),
     ],
 }
@@ -104,12 +106,26 @@ MARIADB["14_views_sequences_temp_safe"] = MARIADB["14_views_sequences_temp"]
 _OLDER_MODIFY = "the playground's TiDB refuses MODIFY COLUMN with a new type on a partitioned table"
 
 OLDER_TIDB: dict[str, list[Exception_]] = {
+    "08_defaults_add_column": [
+        Ignore("d3", "TiDB evaluates a DATE default of CURRENT_DATE when a row is read", "cd"),
+    ],
     "11_ddl_index": [
         Exclude("sp_partial", "the playground's TiDB checks a partial unique index for all rows"),
     ],
     "13_partitions": [
         SkipDdl(r"ALTER TABLE r MODIFY COLUMN extra VARCHAR", _OLDER_MODIFY),
         Ignore("r_moved", _OLDER_MODIFY, "extra"),
+    ],
+}
+
+# Of a recording only, whatever the downstream.
+RECORDED: dict[str, list[Exception_]] = {
+    "09_ddl_columns": [
+        Exclude(
+            "npk",
+            "TiDB does not send the rows that MODIFY COLUMN rewrites, so a recording does not know "
+            "their values, by which a table without a key is matched; live, the store sends them",
+        ),
     ],
 }
 
@@ -160,6 +176,10 @@ def in_tidb(case: Recording) -> list[Exception_]:
     return ANYWHERE.get(case.name, [])
 
 
+def recorded(case: Recording) -> list[Exception_]:
+    return RECORDED.get(case.name, [])
+
+
 def in_older_tidb(case: Recording) -> list[Exception_]:
     return in_tidb(case) + OLDER_TIDB.get(case.name, [])
 
@@ -204,8 +224,17 @@ def arriving(
             return False
         return force_replicate or table.kind != "table" or table.usable_key() is not None
 
+    def replicated(database: str) -> bool:
+        return not any(
+            isinstance(e, Exclude)
+            and e.table.endswith(".*")
+            and fnmatch.fnmatchcase(database, e.table.removesuffix(".*"))
+            for e in exceptions
+        )
+
+    databases = {name: info for name, info in state.databases.items() if replicated(name)}
     kept = {key: table for key, table in state.tables.items() if arrives(table)}
-    return State(dict(state.databases), kept)
+    return State(databases, kept)
 
 
 def rules_for(case: Recording, exceptions: list[Exception_], schema: bool) -> Rules:
