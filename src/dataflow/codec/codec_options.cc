@@ -48,6 +48,14 @@ Status CodecOptions::Validate() const {
   if (max_batch_rows == 0) return Status(Code::kSinkConfig, "max-batch-size must not be 0");
   if (content_compatible && protocol != Protocol::kCanalJson)
     return Status(Code::kSinkConfig, "content-compatible is for the protocol canal-json only");
+  if (large_message == LargeMessage::kHandleKeyOnly) {
+    // The others have no place to say that columns are missing.
+    if (protocol == Protocol::kCsv)
+      return Status(Code::kSinkConfig, "csv has no large-message-handle");
+    if (protocol == Protocol::kCanalJson && !enable_tidb_extension)
+      return Status(Code::kSinkConfig,
+                    "canal-json needs enable-tidb-extension for large-message-handle");
+  }
   return csv.Validate();
 }
 

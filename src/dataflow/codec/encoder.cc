@@ -1,5 +1,6 @@
 #include "dataflow/codec/encoder.h"
 
+#include "base/check.h"
 #include "dataflow/codec/canal_json.h"
 #include "dataflow/codec/csv.h"
 #include "dataflow/codec/open_protocol.h"
@@ -9,6 +10,10 @@ namespace cdc {
 
 Result<std::unique_ptr<EventEncoder>> EventEncoder::Create(const CodecOptions& options) {
   RETURN_UNEXPECTED_IF_ERROR(options.Validate());
+  const bool needs_clock =
+      options.protocol == Protocol::kCanalJson || options.protocol == Protocol::kSimple;
+  CDC_CHECK(!needs_clock || options.clock != nullptr, "protocol {} needs a clock",
+            static_cast<int>(options.protocol));
   switch (options.protocol) {
     case Protocol::kOpen:
       return std::make_unique<OpenProtocolEncoder>(options);
