@@ -45,6 +45,10 @@ class Feed:
         return cdc.cli.create(self.sink_uri, None, *options)
 
 
+def into_mariadb(case) -> list:
+    return expectations.in_mariadb(case) + expectations.by_default_rules(case)
+
+
 @pytest.fixture(scope="module")
 def live(case, _cdc, upstream, tidb, mariadb, tmp_path_factory):
     cdc = _cdc.ensure()
@@ -53,7 +57,7 @@ def live(case, _cdc, upstream, tidb, mariadb, tmp_path_factory):
         server.drop(case.meta["databases"])
     feeds = [
         Feed("tidb", tidb.sink_uri(), expectations.in_tidb(case), True),
-        Feed("mariadb", mariadb.sink_uri(), expectations.in_mariadb(case), False),
+        Feed("mariadb", mariadb.sink_uri(), into_mariadb(case), False),
     ]
     start_ts, last_job = upstream.now_ts(), upstream.last_ddl_job()
     # A DDL to leave out is known by its start ts, so its changefeed cannot begin before it has run.
@@ -90,7 +94,7 @@ def test_workload_arrives_in_tidb(case, live, tidb):
 
 def test_workload_arrives_in_mariadb(case, live, mariadb):
     live.feeds["mariadb"].wait_for(live.end_ts, DEADLINE_S)
-    exceptions = expectations.in_mariadb(case)
+    exceptions = into_mariadb(case)
     expected = expectations.arriving(live.state, case, exceptions, force_replicate=False)
     actual = mariadb.dump(case.meta["databases"], like=live.state)
     compare(expected, actual, expectations.rules_for(case, exceptions, schema=False)).check()

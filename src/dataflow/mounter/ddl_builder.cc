@@ -10,7 +10,6 @@
 
 #include "base/log.h"
 #include "dataflow/mounter/ddl_query.h"
-#include "dataflow/mounter/ddl_time_zone.h"
 
 namespace cdc {
 namespace {
@@ -308,7 +307,6 @@ class Builder {
     if (!event.replicate && event.tables.empty())
       for (const Entry& entry : entries_) event.tables.push_back(DeltaOf(entry));
     NameEvent(schema_level, &event);
-    if (event.time_zone.empty()) event.time_zone = InferTimeZone(job_.query, event.tables);
     event.query = ReplicatedQuery(job_, event, all);
     return std::make_shared<const DdlEvent>(std::move(event));
   }

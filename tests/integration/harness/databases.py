@@ -45,8 +45,11 @@ class SqlServer(Program):
         return dump_state.dump(self.host, self.port, databases, like)
 
     def drop(self, databases: list[str]) -> None:
-        for database in databases:
-            self.query(f"DROP DATABASE IF EXISTS {dump_state.quote_name(database)}")
+        with pymysql.connect(host=self.host, port=self.port, user="root") as session:
+            with session.cursor() as cursor:
+                cursor.execute("SET foreign_key_checks = 0")  # they may point across databases
+                for database in databases:
+                    cursor.execute(f"DROP DATABASE IF EXISTS {dump_state.quote_name(database)}")
 
     def sink_uri(self, parameters: str = "") -> str:
         raise NotImplementedError

@@ -383,6 +383,23 @@ class Definition {
       out += fmt::format(" /*T! SHARD_ROW_ID_BITS={} */", bits);
     if (const int64_t cache = Number(json_, "auto_id_cache"); cache > 0)
       out += fmt::format(" /*T![auto_id_cache] AUTO_ID_CACHE={} */", cache);
+    return out + TimeToLive();
+  }
+
+  // Rows that TiDB lets expire; the units are parser/ast's TimeUnitType.
+  std::string TimeToLive() const {
+    constexpr const char* kUnits[] = {"",    "MICROSECOND", "SECOND", "MINUTE",  "HOUR",
+                                      "DAY", "WEEK",        "MONTH",  "QUARTER", "YEAR"};
+    const auto info = json_.find("ttl_info");
+    if (info == json_.end() || !info->is_object()) return "";
+    const auto unit = static_cast<size_t>(Number(*info, "interval_time_unit"));
+    if (unit == 0 || unit >= std::size(kUnits)) return "";
+    std::string out =
+        fmt::format(" /*T![ttl] TTL={} + INTERVAL {} {} */ /*T![ttl] TTL_ENABLE='{}' */",
+                    QuoteIdentifier(Name((*info), "column")), Text(*info, "interval_expr"),
+                    kUnits[unit], Flag(*info, "enable") ? "ON" : "OFF");
+    if (const std::string interval = Text(*info, "job_interval"); !interval.empty())
+      out += fmt::format(" /*T![ttl] TTL_JOB_INTERVAL='{}' */", interval);
     return out;
   }
 

@@ -171,6 +171,8 @@ class Planner {
     plan.statements.push_back(Rewritten(ddl_.query));
     plan.use_schema = schema;
     plan.sql_mode = SqlModeOf(ddl_.sql_mode);
+    // A MODIFY to fewer digits rounds in TiDB; MariaDB cuts them off unless it is told not to.
+    if (downstream_.kind == ServerKind::kMariaDb) plan.sql_mode += ",TIME_ROUND_FRACTIONAL";
     plan.time_zone = ZoneOfDefaults();
     if (plan.time_zone.empty() && !ddl_.time_zone.empty())
       plan.time_zone = ServerTimeZone(ddl_.time_zone);
