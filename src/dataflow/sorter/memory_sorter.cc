@@ -35,6 +35,18 @@ void SortByCommit(std::vector<KvEvent>& events) {
   events = std::move(sorted);
 }
 
+// Drops all but the first of equal neighbours: after a region was subscribed to anew, the feed
+// delivers again what is above the resolved ts. Returns the bytes they held.
+size_t DropDoubles(std::vector<KvEvent>& events) {
+  const auto same = [](const KvEvent& a, const KvEvent& b) {
+    return a.commit_ts == b.commit_ts && a.start_ts == b.start_ts && a.key == b.key;
+  };
+  if (std::adjacent_find(events.begin(), events.end(), same) == events.end()) return 0;
+  const size_t before = Bytes(events);
+  events.erase(std::unique(events.begin(), events.end(), same), events.end());
+  return before - Bytes(events);
+}
+
 // Two generations: `incoming_` as it arrives, and `ready_`, sorted, all of it at or below the
 // resolved ts of the moment it was made. Later arrivals are above that ts, so the generations never
 // need a merge.
@@ -121,7 +133,10 @@ class MemorySorter : public SpanSorter {
       sorting_first_ = std::min(sorting_first_, event.commit_ts);
     lock.unlock();
     SortByCommit(resolved);
+    const size_t doubled = DropDoubles(resolved);
+    quota_->Release(doubled);
     lock.lock();
+    bytes_ -= doubled;
     sorting_first_ = Ts::Max();
     ready_ = std::move(resolved);
     next_ = 0;

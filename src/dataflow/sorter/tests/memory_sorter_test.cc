@@ -51,6 +51,16 @@ TEST_F(MemorySorterTest, GivesOutInCommitOrderUpToTheResolvedTs) {
   EXPECT_EQ(Scan(100), "4-12:c");
 }
 
+// A region that splits is subscribed to anew, and sends again what is not resolved yet. An update
+// given out twice does not find its row the second time.
+TEST_F(MemorySorterTest, GivesOutOnceWhatTheFeedDeliversTwice) {
+  Append({Event(1, 3, "a"), Event(1, 3, "b"), Event(4, 6, "a")});
+  Append({Event(1, 3, "b"), Event(4, 6, "a"), Event(1, 3, "a")});
+  sorter_->Advance(Ts(6));
+  EXPECT_EQ(Scan(6), "1-3:a 1-3:b 4-6:a");
+  EXPECT_EQ(quota_->used(), 0u);
+}
+
 TEST_F(MemorySorterTest, StopsAtTheBound) {
   Append({Event(1, 3, "a"), Event(4, 6, "b")});
   sorter_->Advance(Ts(10));
@@ -98,7 +108,7 @@ TEST_F(MemorySorterTest, RandomHistoriesComeOutSortedAndWhole) {
       for (size_t n = random() % 6; n > 0; --n) {
         const uint64_t commit = resolved + 1 + random() % 50;
         events.push_back(
-            Event(commit - random() % 2, commit, std::to_string(random() % 1000), random() % 64));
+            Event(commit - random() % 2, commit, std::to_string(random() % 5), random() % 64));
         in.push_back(events.back());
       }
       ASSERT_TRUE(sorter->Append(std::move(events)).ok());
@@ -117,6 +127,11 @@ TEST_F(MemorySorterTest, RandomHistoriesComeOutSortedAndWhole) {
     }
     ASSERT_TRUE(std::is_sorted(out.begin(), out.end(), CommitOrder)) << "seed " << seed;
     std::sort(in.begin(), in.end(), CommitOrder);
+    in.erase(std::unique(in.begin(), in.end(),
+                         [](const KvEvent& a, const KvEvent& b) {
+                           return !CommitOrder(a, b) && !CommitOrder(b, a);
+                         }),
+             in.end());
     ASSERT_EQ(Text(in), Text(out)) << "seed " << seed;
   }
 }
