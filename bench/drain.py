@@ -66,12 +66,12 @@ def drain(playground: Playground, sink_uri: str, directory: Path, name: str, sta
     server = CdcServer(directory, playground.pd, name=f"cdc-{name}")
     server.start()
     try:
-        before = Usage.of(server.pid)
+        before = Usage.of(server.process.pid)
         begin = time.monotonic()
         feed = server.cli.create(sink_uri, f"bench-{name}", "--start-ts", str(start_ts))
         feed.wait_for(end_ts, deadline_s=600)
         wall = time.monotonic() - begin
-        after = Usage.of(server.pid)
+        after = Usage.of(server.process.pid)
         feed.command("remove")
     finally:
         server.stop()
