@@ -16,6 +16,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports false positives of these inside std::string and std::variant at -O2.
   target_compile_options(cdc_warnings INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow
                                                 -Wno-array-bounds)
+else()
+  target_compile_options(cdc_warnings INTERFACE -Wno-missing-designated-field-initializers
+                                                -Wno-unknown-warning-option)
 endif()
 
 if(CDC_ASAN)
