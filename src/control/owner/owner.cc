@@ -37,6 +37,8 @@ bool HoldsBackGc(FeedState state) {
   return state == FeedState::kNormal || state == FeedState::kError || state == FeedState::kStopped;
 }
 
+constexpr Duration kUnknownFeedPatience = 10s;
+
 }  // namespace
 
 Owner::Owner(OwnerOptions options)
@@ -52,7 +54,7 @@ Owner::~Owner() {
 void Owner::EnqueueJob(AdminJob job) {
   {
     std::lock_guard lock(mutex_);
-    requests_.jobs.push_back(std::move(job));
+    requests_.jobs.push_back({std::move(job), options_.clock->Now()});
   }
   options_.wake();
 }
@@ -89,14 +91,23 @@ int64_t Owner::NowMs() const {
       .count();
 }
 
-// One job per changefeed and tick: each is decided on a state that shows the one before.
+// One job per changefeed and tick: each is decided on a state that shows the one before. A job may
+// be here before our watch has seen its changefeed: it waits for a while.
 Owner::Requests Owner::TakeRequests() {
   std::lock_guard lock(mutex_);
   Requests taken;
-  std::deque<AdminJob> later;
+  std::deque<PendingJob> later;
   std::set<ChangefeedId> seen;
-  for (AdminJob& job : requests_.jobs)
-    (seen.insert(job.changefeed).second ? taken.jobs : later).push_back(std::move(job));
+  for (PendingJob& pending : requests_.jobs) {
+    const ChangefeedId& id = pending.job.changefeed;
+    if (view_.changefeeds().contains(id))
+      (seen.insert(id).second ? taken.jobs : later).push_back(std::move(pending));
+    else if (now_ - pending.since < kUnknownFeedPatience)
+      later.push_back(std::move(pending));
+    else
+      LogWarn("admin job {} dropped: there is no changefeed {}", static_cast<int>(pending.job.type),
+              id);
+  }
   requests_.jobs = std::move(later);
   taken.rebalances.swap(requests_.rebalances);
   taken.moves.swap(requests_.moves);
@@ -115,8 +126,8 @@ Result<std::vector<EtcdPatch>> Owner::Tick(const EtcdState& state, SteadyTime no
   EtcdPatches patches(state);
   for (const auto& [id, feed_view] : view_.changefeeds()) {
     std::optional<AdminJob> job;
-    for (const AdminJob& candidate : requests.jobs)
-      if (candidate.changefeed == id) job = candidate;
+    for (const PendingJob& pending : requests.jobs)
+      if (pending.job.changefeed == id) job = pending.job;
     TickFeed(id, feed_view, std::move(job), &patches);
   }
   std::erase_if(feeds_, [&](const auto& entry) {

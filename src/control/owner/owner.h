@@ -62,8 +62,12 @@ class Owner : public Reactor {
     SteadyTime progress_written;
     SteadyTime schema_collected;
   };
+  struct PendingJob {
+    AdminJob job;
+    SteadyTime since;
+  };
   struct Requests {
-    std::deque<AdminJob> jobs;
+    std::deque<PendingJob> jobs;
     std::set<ChangefeedId> rebalances;
     std::vector<std::tuple<ChangefeedId, TableId, CaptureId>> moves;
   };
