@@ -129,6 +129,7 @@ class Planner {
         return AddOrTyped();
       case DdlType::kReorganizePartition:
       case DdlType::kAlterTablePartitioning:
+      case DdlType::kRemovePartitioning:
         return Repartition();
       default:
         return Typed(ddl_.schema);
@@ -414,11 +415,33 @@ class Planner {
   // partitions instead.
   Result<DdlPlan> Repartition() const {
     DdlPlan plan = Typed(ddl_.schema);
+    plan.done_check = RepartitionDoneCheck();
     if (downstream_.is_tidb() || ddl_.tables.empty()) return plan;
     const TableInfo* after = ddl_.tables.front().after.get();
     if (after == nullptr || after->json == nullptr || after->partitions.empty()) return plan;
     ASSIGN_OR_RETURN(plan.fallback, RepartitionSql(*after, downstream_.kind));
     return plan;
+  }
+
+  // A row if the table has just the partitions that this change leaves. Run again after a crash it
+  // would not find those that it took away. Nothing if the names stay: then it may run twice.
+  std::string RepartitionDoneCheck() const {
+    if (ddl_.tables.empty()) return "";
+    const TableInfo* before = ddl_.tables.front().before.get();
+    const TableInfo* after = ddl_.tables.front().after.get();
+    if (before == nullptr || after == nullptr) return "";
+    if (std::ranges::equal(before->partitions, after->partitions, {}, &PartitionInfo::name,
+                           &PartitionInfo::name))
+      return "";
+    const std::string from = fmt::format(
+        "SELECT 1 FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA={} AND TABLE_NAME={}",
+        QuoteText(before->schema), QuoteText(before->name));
+    if (after->partitions.empty()) return from + " AND PARTITION_NAME IS NULL";
+    std::string names;
+    for (const PartitionInfo& partition : after->partitions)
+      names += (names.empty() ? "" : ",") + QuoteText(partition.name);
+    return fmt::format("{} HAVING COUNT(*)={} AND SUM(PARTITION_NAME IN ({}))={}", from,
+                       after->partitions.size(), names, after->partitions.size());
   }
 
   // The moment that TiDB gave the existing rows of columns added with DEFAULT CURRENT_TIMESTAMP, as

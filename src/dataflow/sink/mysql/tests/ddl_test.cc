@@ -254,6 +254,28 @@ TEST_F(DdlPlanTest, RenamesFreeANameBeforeTakingIt) {
   EXPECT_EQ(Plan(event)->done_check, "");
 }
 
+TableInfoPtr WithPartitions(std::vector<std::string> names) {
+  auto table = std::make_shared<TableInfo>();
+  table->schema = "db";
+  table->name = "t";
+  for (std::string& name : names) table->partitions.push_back({.name = std::move(name)});
+  table->Finish();
+  return table;
+}
+
+// After a crash between the change and its record it came again, and found no partition p1.
+TEST_F(DdlPlanTest, ARepartitionIsTakenAsDoneByThePartitionsItLeaves) {
+  DdlEvent event = Event(DdlType::kReorganizePartition, "ALTER TABLE t REORGANIZE PARTITION p1 …");
+  event.tables = {{WithPartitions({"p0", "p1"}), WithPartitions({"p0", "a", "b"})}};
+  EXPECT_THAT(Plan(event, ServerKind::kTiDb)->done_check,
+              HasSubstr("COUNT(*)=3 AND SUM(PARTITION_NAME IN ('p0','a','b'))=3"));
+  event.tables = {{WithPartitions({"p0", "p1"}), WithPartitions({"p0", "p1"})}};
+  EXPECT_EQ(Plan(event, ServerKind::kTiDb)->done_check, "");
+  event.type = DdlType::kRemovePartitioning;
+  event.tables = {{WithPartitions({"p0"}), WithPartitions({})}};
+  EXPECT_THAT(Plan(event, ServerKind::kTiDb)->done_check, HasSubstr("PARTITION_NAME IS NULL"));
+}
+
 TEST_F(DdlPlanTest, DatabasesGetTidbsCharacterSet) {
   EXPECT_THAT(Plan(Event(DdlType::kCreateSchema, "CREATE DATABASE db"))->statements,
               ElementsAre(HasSubstr("COLLATE utf8mb4_bin")));
