@@ -1,5 +1,6 @@
 #include "config/replica_config.h"
 
+#include <algorithm>
 #include <array>
 
 #include <fmt/format.h>
@@ -265,6 +266,35 @@ Json SinkToJson(const SinkConfig& sink) {
   return out;
 }
 
+// The tree with `from` replaced by `to` in all keys; values stay.
+Json RenameKeys(const Json& tree, char from, char to) {
+  if (tree.is_array()) {
+    Json out = Json::array();
+    for (const Json& element : tree) out.push_back(RenameKeys(element, from, to));
+    return out;
+  }
+  if (!tree.is_object()) return tree;
+  Json out = Json::object();
+  for (const auto& [key, value] : tree.items()) {
+    std::string renamed = key;
+    std::ranges::replace(renamed, from, to);
+    out[renamed] = RenameKeys(value, from, to);
+  }
+  return out;
+}
+
+// Two keys of the sink have other names in the API than in the file.
+void RenameSinkKeysOfApi(Json* config) {
+  if (!config->contains("sink") || !(*config)["sink"].is_object()) return;
+  Json& sink = (*config)["sink"];
+  for (const auto& [api, file] : {std::pair("advance-timeout", "advance-timeout-in-sec"),
+                                  std::pair("file-index-width", "file-index-digit")}) {
+    if (!sink.contains(api)) continue;
+    sink[file] = sink[api];
+    sink.erase(api);
+  }
+}
+
 Status ValidateSink(const SinkConfig& sink, bool case_sensitive) {
   for (const DispatchRule& rule : sink.dispatchers) {
     if (!rule.dispatcher.empty() && !rule.partition.empty())
@@ -339,6 +369,23 @@ std::string ReplicaConfig::ToJson() const {
   };
   // Names come from users and may be any bytes.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
+}
+
+Result<ReplicaConfig> ReplicaConfig::FromApiJson(std::string_view text) {
+  const Json json = Json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!json.is_object())
+    return Error(Code::kInvalidReplicaConfig, "replica_config is no JSON object");
+  Json renamed = RenameKeys(json, '_', '-');
+  RenameSinkKeysOfApi(&renamed);
+  TreeProblems problems;
+  ReplicaConfig config = ReadTree(renamed, &problems);
+  RETURN_UNEXPECTED_IF_ERROR(problems.ToStatus(Code::kInvalidReplicaConfig, "replica_config"));
+  return config;
+}
+
+std::string ReplicaConfig::ToApiJson() const {
+  return RenameKeys(Json::parse(ToJson()), '-', '_')
+      .dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 
 Status ReplicaConfig::Validate() const {

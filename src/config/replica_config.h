@@ -89,6 +89,9 @@ struct ReplicaConfig {
   // writer's).
   static Result<ReplicaConfig> FromJson(std::string_view text);
   std::string ToJson() const;
+  // As the Open API carries it: the names of the file with underscores. Strict as FromToml.
+  static Result<ReplicaConfig> FromApiJson(std::string_view text);
+  std::string ToApiJson() const;
   // Relations between fields and syntax of the rules; no I/O.
   Status Validate() const;
 };

@@ -324,5 +324,27 @@ TEST(ReplicaConfig, ValidatesRelations) {
   EXPECT_EQ(code("[sink.mysql-config]\ntimeout = \"x\""), Code::kSinkConfig);
 }
 
+TEST(ReplicaConfig, SpeaksTheOpenApisNames) {
+  const auto config = ReplicaConfig::FromApiJson(R"({
+      "force_replicate": true, "filter": {"rules": ["a.b_c"], "event_filters": []},
+      "sink": {"mysql_config": {"worker_count": 3}, "file_index_width": 20, "advance_timeout": 150},
+      "sync_point_interval": 600000000000, "consistent": null})");
+  ASSERT_TRUE(config) << config.error().ToString();
+  EXPECT_TRUE(config->force_replicate);
+  EXPECT_EQ(config->filter.rules, std::vector<std::string>{"a.b_c"});
+  EXPECT_EQ(config->sink.mysql.worker_count, 3);
+  const auto again = ReplicaConfig::FromApiJson(config->ToApiJson());
+  ASSERT_TRUE(again) << again.error().ToString();
+  EXPECT_EQ(again->ToJson(), config->ToJson());
+  EXPECT_NE(config->ToApiJson().find("\"mysql_config\""), std::string::npos);
+}
+
+TEST(ReplicaConfig, NamesUnknownKeysOfTheOpenApi) {
+  const auto config = ReplicaConfig::FromApiJson(R"({"force_replicat": true})");
+  ASSERT_FALSE(config);
+  EXPECT_EQ(config.error().code(), Code::kInvalidReplicaConfig);
+  EXPECT_NE(config.error().message().find("force-replicat"), std::string_view::npos);
+}
+
 }  // namespace
 }  // namespace cdc
