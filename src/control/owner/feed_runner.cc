@@ -104,11 +104,13 @@ Status FeedRunner::Open() {
 
 Status FeedRunner::OpenSinkIfNeeded() {
   if (sink_) return Status::Ok();
-  ASSIGN_OR_RETURN_STATUS(sink_, options_.seams.open_sink(uri_, {.changefeed = options_.changefeed,
-                                                                 .time_zone = options_.time_zone,
-                                                                 .config = &config_,
-                                                                 .clock = options_.clock,
-                                                                 .may_write = options_.may_write}));
+  ASSIGN_OR_RETURN_STATUS(sink_,
+                          options_.seams.open_sink(uri_, {.changefeed = options_.changefeed,
+                                                          .time_zone = options_.time_zone,
+                                                          .config = &config_,
+                                                          .clock = options_.clock,
+                                                          .replay_until = options_.ddl_started,
+                                                          .may_write = options_.may_write}));
   return Status::Ok();
 }
 

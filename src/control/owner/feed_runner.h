@@ -34,7 +34,8 @@ struct FeedRunnerSeams {
 struct FeedRunnerOptions {
   ChangefeedId changefeed;
   ChangefeedInfo info;
-  Ts checkpoint;  // the schema is read as of here
+  Ts checkpoint;   // the schema is read as of here
+  Ts ddl_started;  // an owner before this one may have run the DDLs up to here
   std::string time_zone;
   Clock* clock = nullptr;  // outlives the runner
   std::function<bool()> may_write = [] { return true; };

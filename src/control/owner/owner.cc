@@ -226,14 +226,16 @@ void Owner::RunFeed(const ChangefeedId& id, const ChangefeedView& view, const Ch
       if (view_.captures().contains(capture) && !view.tasks.contains(capture))
         return;  // the run before this has not ended everywhere yet
     LogInfo("changefeed {} starts at checkpoint {}", id, view.Checkpoint());
-    feed->runner = std::make_unique<FeedRunner>(FeedRunnerOptions{.changefeed = id,
-                                                                  .info = info,
-                                                                  .checkpoint = view.Checkpoint(),
-                                                                  .time_zone = options_.time_zone,
-                                                                  .clock = options_.clock,
-                                                                  .may_write = options_.may_write,
-                                                                  .on_change = options_.wake,
-                                                                  .seams = options_.seams});
+    feed->runner = std::make_unique<FeedRunner>(
+        FeedRunnerOptions{.changefeed = id,
+                          .info = info,
+                          .checkpoint = view.Checkpoint(),
+                          .ddl_started = view.status ? view.status->ddl_started_ts : Ts(),
+                          .time_zone = options_.time_zone,
+                          .clock = options_.clock,
+                          .may_write = options_.may_write,
+                          .on_change = options_.wake,
+                          .seams = options_.seams});
     return;
   }
   if (feed->runner->schema() != nullptr) Decide(id, view, info, feed, patches);

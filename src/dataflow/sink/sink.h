@@ -50,8 +50,8 @@ struct SinkContext {
   std::string time_zone;        // the changefeed's, an IANA name or "" for the machine's
   const ReplicaConfig* config;  // outlives the sink
   Clock* clock;                 // outlives the sink
-  // PD's time when the dataflow started: a run before this one may have applied rows up to here, so
-  // that an insert may find its row there already, an update or a delete may find nothing to do.
+  // A run before this one may have applied what was committed up to here: an insert may find its
+  // row there already, an update or a delete nothing to do, a schema change may have taken effect.
   Ts replay_until;
   // False once this node's lease may have lapsed: nothing may be written downstream any more.
   // Checked before every write.

@@ -15,7 +15,7 @@ constexpr unsigned kUnknownTimeZone = 1298;
 }  // namespace
 
 DdlExecutor::DdlExecutor(const RowWriterContext& context, ChangefeedId changefeed)
-    : context_(context), changefeed_(std::move(changefeed)) {}
+    : context_(context), changefeed_(changefeed), journal_(std::move(changefeed)) {}
 
 Status DdlExecutor::Execute(const DdlEvent& ddl, std::stop_token stop) {
   ASSIGN_OR_RETURN_STATUS(const DdlPlan plan, PlanDdl(ddl, context_.downstream, context_.config));
@@ -40,7 +40,8 @@ Status DdlExecutor::RunPlan(const DdlEvent& ddl, const DdlPlan& plan, std::stop_
     if (stop.stop_requested()) return Status(Code::kStopped, "the ddl was stopped");
     if (!context_.may_write())
       return Status(Code::kLeaseExpired, "this node may not write any more");
-    const auto done = TryOnce(ddl, plan, stop);
+    const bool may_have_run = backoff.tries() > 0 || ddl.commit_ts <= context_.replayed_until;
+    const auto done = TryOnce(ddl, plan, may_have_run, stop);
     if (done) return Status::Ok();
     if (stop.stop_requested()) return Status(Code::kStopped, "the ddl was stopped");
     const ErrorKind kind = ClassifyError(done.error());
@@ -56,7 +57,7 @@ Status DdlExecutor::RunPlan(const DdlEvent& ddl, const DdlPlan& plan, std::stop_
 }
 
 DdlExecutor::Outcome<void> DdlExecutor::TryOnce(const DdlEvent& ddl, const DdlPlan& plan,
-                                                std::stop_token stop) {
+                                                bool may_have_run, std::stop_token stop) {
   ConnectOptions options = ConnectOptionsOf(context_.config);
   options.read_timeout = {};
   auto opened = Connection::Open(options);
@@ -64,14 +65,12 @@ DdlExecutor::Outcome<void> DdlExecutor::TryOnce(const DdlEvent& ddl, const DdlPl
   Connection& connection = **opened;
   const std::stop_callback abort(stop, [&connection] { connection.Abort(); });
   if (auto prepared = PrepareSession(connection, plan); !prepared) return prepared;
-  if (!plan.done_check.empty()) {
-    const auto rows = connection.Query(plan.done_check);
-    if (!rows) return std::unexpected(rows.error());
-    if (!rows->empty()) {
-      LogInfo("ddl had been executed before, changefeed={} commit_ts={} query={}", changefeed_,
-              ddl.commit_ts, ddl.query);
-      return {};
-    }
+  const auto happened = HasHappened(connection, ddl, plan, may_have_run);
+  if (!happened) return std::unexpected(happened.error());
+  if (*happened) {
+    LogInfo("ddl had been executed before, changefeed={} commit_ts={} query={}", changefeed_,
+            ddl.commit_ts, ddl.query);
+    return {};
   }
   const uint64_t id = connection.server_thread_id();
   for (const std::string& statement : plan.statements) {
@@ -82,6 +81,17 @@ DdlExecutor::Outcome<void> DdlExecutor::TryOnce(const DdlEvent& ddl, const DdlPl
     }
   }
   return {};
+}
+
+DdlExecutor::Outcome<bool> DdlExecutor::HasHappened(Connection& connection, const DdlEvent& ddl,
+                                                    const DdlPlan& plan, bool may_have_run) {
+  if (!plan.done_check.empty()) {
+    const auto rows = connection.Query(plan.done_check);
+    if (!rows) return std::unexpected(rows.error());
+    return !rows->empty();
+  }
+  if (plan.identity.empty()) return false;
+  return journal_.HasHappened(connection, ddl.commit_ts, plan.identity, may_have_run);
 }
 
 DdlExecutor::Outcome<void> DdlExecutor::RunStatement(Connection& connection, const DdlEvent& ddl,

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "dataflow/sink/mysql/connection.h"
+#include "dataflow/sink/mysql/ddl_journal.h"
 #include "dataflow/sink/mysql/ddl_plan.h"
 #include "dataflow/sink/mysql/row_writer.h"
 #include "model/ddl_event.h"
@@ -16,8 +17,8 @@ namespace cdc {
 // Threads: one at a time. Each change gets a connection of its own, without a read timeout.
 //
 // Safe to run again with the same event after a crash: what the downstream has already is
-// recognised by its error codes, renames by the names that exist. Not recognisable is an exchange
-// of a partition that had succeeded; a second run exchanges back.
+// recognised by its error codes, renames by the names that exist, changes that a second run would
+// undo by the journal (ddl_journal.h).
 class DdlExecutor {
  public:
   DdlExecutor(const RowWriterContext& context, ChangefeedId changefeed);
@@ -34,7 +35,10 @@ class DdlExecutor {
   using Outcome = std::expected<T, ServerError>;
 
   Status RunPlan(const DdlEvent& ddl, const DdlPlan& plan, std::stop_token stop);
-  Outcome<void> TryOnce(const DdlEvent& ddl, const DdlPlan& plan, std::stop_token stop);
+  Outcome<void> TryOnce(const DdlEvent& ddl, const DdlPlan& plan, bool may_have_run,
+                        std::stop_token stop);
+  Outcome<bool> HasHappened(Connection& connection, const DdlEvent& ddl, const DdlPlan& plan,
+                            bool may_have_run);
   Outcome<void> PrepareSession(Connection& connection, const DdlPlan& plan);
   Outcome<void> RunStatement(Connection& connection, const DdlEvent& ddl, const DdlPlan& plan,
                              const std::string& statement);
@@ -42,6 +46,7 @@ class DdlExecutor {
 
   const RowWriterContext& context_;
   const ChangefeedId changefeed_;
+  DdlJournal journal_;
 };
 
 }  // namespace cdc

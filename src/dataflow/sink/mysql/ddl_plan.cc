@@ -2,20 +2,16 @@
 
 #include <algorithm>
 #include <array>
-#include <cstdio>
-#include <cstdlib>
-#include <optional>
-#include <set>
 #include <utility>
 
 #include <fmt/format.h>
 
 #include "dataflow/sink/mysql/create_table_sql.h"
+#include "dataflow/sink/mysql/ddl_done_check.h"
 #include "dataflow/sink/mysql/ddl_lexer.h"
 #include "dataflow/sink/mysql/ddl_rewriter.h"
+#include "dataflow/sink/mysql/ddl_time.h"
 #include "dataflow/sink/mysql/sql_writer.h"
-#include "model/packed_time.h"
-#include "model/value_text.h"
 
 namespace cdc {
 namespace {
@@ -70,20 +66,6 @@ std::string SqlModeOf(uint64_t mode) {
   return out;
 }
 
-bool IsNowDefault(const ColumnInfo& column) {
-  return (column.type.type == MysqlType::kTimestamp || column.type.type == MysqlType::kDatetime ||
-          column.type.type == MysqlType::kDate) &&
-         column.default_value &&
-         (column.default_value->starts_with("CURRENT_") || column.default_is_expr);
-}
-
-// A column that an online change is still adding does not count.
-bool HasColumn(const TableInfo& table, int64_t id) {
-  return std::ranges::any_of(table.all_columns, [id](const ColumnInfo& column) {
-    return column.id == id && column.state == SchemaState::kPublic;
-  });
-}
-
 class Planner {
  public:
   Planner(const DdlEvent& ddl, const Downstream& downstream, const MySqlSinkConfig& config)
@@ -127,6 +109,8 @@ class Planner {
       case DdlType::kAddIndex:
       case DdlType::kMultiSchemaChange:
         return AddOrTyped();
+      case DdlType::kExchangeTablePartition:
+        return Exchange();
       case DdlType::kReorganizePartition:
       case DdlType::kAlterTablePartitioning:
       case DdlType::kRemovePartitioning:
@@ -174,10 +158,11 @@ class Planner {
     plan.sql_mode = SqlModeOf(ddl_.sql_mode);
     // A MODIFY to fewer digits rounds in TiDB; MariaDB cuts them off unless it is told not to.
     if (downstream_.kind == ServerKind::kMariaDb) plan.sql_mode += ",TIME_ROUND_FRACTIONAL";
-    plan.time_zone = ZoneOfDefaults();
+    plan.time_zone = ZoneOfDefaults(ddl_, tokens_);
     if (plan.time_zone.empty() && !ddl_.time_zone.empty())
       plan.time_zone = ServerTimeZone(ddl_.time_zone);
-    plan.timestamp = Timestamp();
+    plan.timestamp = SessionTimestamp(ddl_);
+    if (GivesNamesToOtherColumns(ddl_)) plan.identity = Identity();
     return plan;
   }
 
@@ -260,13 +245,12 @@ class Planner {
     return plan.statements.empty() ? Typed(ddl_.schema) : plan;
   }
 
-  using TableName = std::pair<std::string, std::string>;
   static std::string Quote(const TableName& name) {
     return QuoteIdentifier(name.first) + "." + QuoteIdentifier(name.second);
   }
 
   Result<DdlPlan> Rename() const {
-    std::vector<std::pair<TableName, TableName>> renames;
+    std::vector<TableRename> renames;
     for (const TableDelta& delta : ddl_.tables) {
       if (delta.before == nullptr && delta.after == nullptr) continue;
       if (delta.before == nullptr)
@@ -283,13 +267,14 @@ class Planner {
     if (renames.empty()) return Skip("no replicated table has a new name");
     DdlPlan plan = Made();
     plan.done_check = RenameDoneCheck(renames);
+    if (plan.done_check.empty()) plan.identity = Identity();
     plan.statements.push_back(RenameSql(std::move(renames)));
     return plan;
   }
 
   // One statement, so that it happens as a whole: a name is freed before it is taken; a table in a
   // circle of names steps aside first.
-  std::string RenameSql(std::vector<std::pair<TableName, TableName>> renames) const {
+  std::string RenameSql(std::vector<TableRename> renames) const {
     std::string sql = "RENAME TABLE ";
     int aside = 0;
     const auto emit = [&](const TableName& from, const TableName& to) {
@@ -313,25 +298,6 @@ class Planner {
       stuck = temporary;
     }
     return sql;
-  }
-
-  // Done if all new names exist and no old one does. If each old name is a new one, too, that can't
-  // be told.
-  static std::string RenameDoneCheck(const std::vector<std::pair<TableName, TableName>>& renames) {
-    std::set<TableName> gone, there;
-    for (const auto& [from, to] : renames) there.insert(to);
-    for (const auto& [from, to] : renames)
-      if (!there.contains(from)) gone.insert(from);
-    if (gone.empty()) return "";
-    const auto count = [](const std::set<TableName>& names) {
-      std::string any;
-      for (const TableName& name : names)
-        any += fmt::format("{}(table_schema={} AND table_name={})", any.empty() ? "" : " OR ",
-                           QuoteText(name.first), QuoteText(name.second));
-      return "(SELECT COUNT(*) FROM information_schema.tables WHERE " + any + ")";
-    };
-    return fmt::format("SELECT 1 FROM DUAL WHERE {}=0 AND {}={}", count(gone), count(there),
-                       there.size());
   }
 
   static bool SameDefinition(const ColumnInfo& a, const ColumnInfo& b) {
@@ -388,7 +354,7 @@ class Planner {
                                                  config_.has_vector_type));
     if (made.sql.empty() && made.left_out.empty()) return Typed(ddl_.schema);
     DdlPlan plan = Made();
-    plan.timestamp = Timestamp();
+    plan.timestamp = SessionTimestamp(ddl_);
     plan.left_out = std::move(made.left_out);
     if (made.sql.empty())
       plan.skip_reason = "the downstream can't hold such an index";
@@ -402,7 +368,7 @@ class Planner {
   void FillJson(const TableDelta& delta, DdlPlan* plan) const {
     if (!downstream_.is_mariadb()) return;
     for (const ColumnInfo* column : VisibleColumns(*delta.after)) {
-      if (HasColumn(*delta.before, column->id) || column->type.type != MysqlType::kJson ||
+      if (HasPublicColumn(*delta.before, column->id) || column->type.type != MysqlType::kJson ||
           !column->type.not_null() || column->default_value || column->is_generated())
         continue;
       const std::string name = QuoteIdentifier(column->name);
@@ -411,102 +377,25 @@ class Planner {
     }
   }
 
+  std::string Identity() const { return IdentityQuery(ddl_, downstream_.kind); }
+
+  DdlPlan Exchange() const {
+    DdlPlan plan = Typed(ddl_.schema);
+    plan.identity = Identity();
+    return plan;
+  }
+
   // TiDB merges partitions that other servers only take side by side; they can be given all of the
   // partitions instead.
   Result<DdlPlan> Repartition() const {
     DdlPlan plan = Typed(ddl_.schema);
-    plan.done_check = RepartitionDoneCheck();
+    plan.done_check = RepartitionDoneCheck(ddl_);
+    if (plan.done_check.empty()) plan.identity = Identity();
     if (downstream_.is_tidb() || ddl_.tables.empty()) return plan;
     const TableInfo* after = ddl_.tables.front().after.get();
     if (after == nullptr || after->json == nullptr || after->partitions.empty()) return plan;
     ASSIGN_OR_RETURN(plan.fallback, RepartitionSql(*after, downstream_.kind));
     return plan;
-  }
-
-  // A row if the table has just the partitions that this change leaves. Run again after a crash it
-  // would not find those that it took away. Nothing if the names stay: then it may run twice.
-  std::string RepartitionDoneCheck() const {
-    if (ddl_.tables.empty()) return "";
-    const TableInfo* before = ddl_.tables.front().before.get();
-    const TableInfo* after = ddl_.tables.front().after.get();
-    if (before == nullptr || after == nullptr) return "";
-    if (std::ranges::equal(before->partitions, after->partitions, {}, &PartitionInfo::name,
-                           &PartitionInfo::name))
-      return "";
-    const std::string from = fmt::format(
-        "SELECT 1 FROM information_schema.PARTITIONS WHERE TABLE_SCHEMA={} AND TABLE_NAME={}",
-        QuoteText(before->schema), QuoteText(before->name));
-    if (after->partitions.empty()) return from + " AND PARTITION_NAME IS NULL";
-    std::string names;
-    for (const PartitionInfo& partition : after->partitions)
-      names += (names.empty() ? "" : ",") + QuoteText(partition.name);
-    return fmt::format("{} HAVING COUNT(*)={} AND SUM(PARTITION_NAME IN ({}))={}", from,
-                       after->partitions.size(), names, after->partitions.size());
-  }
-
-  // The moment that TiDB gave the existing rows of columns added with DEFAULT CURRENT_TIMESTAMP, as
-  // exactly as one of them holds it; else that of the change itself.
-  std::string Timestamp() const {
-    const ColumnInfo* finest = nullptr;
-    for (const TableDelta& delta : ddl_.tables) {
-      if (delta.before == nullptr || delta.after == nullptr) continue;
-      for (const ColumnInfo& column : delta.after->all_columns) {
-        const bool is_new = !HasColumn(*delta.before, column.id);
-        if (!is_new || !IsNowDefault(column) || column.origin_default.kind() != Datum::Kind::kTime)
-          continue;
-        if (finest == nullptr || column.type.decimal > finest->type.decimal) finest = &column;
-      }
-    }
-    if (finest == nullptr)
-      return fmt::format("{}.{:03}", ddl_.commit_ts.unix_ms() / 1000,
-                         ddl_.commit_ts.unix_ms() % 1000);
-    std::string text;
-    AppendTime(finest->origin_default, finest->type.type,
-               static_cast<int>(std::max<int64_t>(finest->type.decimal, 0)), &text);
-    return finest->type.type == MysqlType::kTimestamp
-               ? fmt::format("UNIX_TIMESTAMP(CONVERT_TZ('{}','+00:00',@@time_zone))", text)
-               : fmt::format("UNIX_TIMESTAMP('{}')", text);
-  }
-
-  // The zone of a session whose statement gives a TIMESTAMP column a default, told by what TiDB
-  // made of it: jobs don't always carry the zone. "" if there is no such default.
-  std::string ZoneOfDefaults() const {
-    for (const TableDelta& delta : ddl_.tables) {
-      if (delta.after == nullptr) continue;
-      for (const ColumnInfo& column : delta.after->all_columns) {
-        if (column.type.type != MysqlType::kTimestamp || !column.default_value) continue;
-        const auto utc = SecondsOf(*column.default_value);
-        const auto typed = TypedDefault(column.name);
-        if (!utc || !typed) continue;
-        const int64_t minutes = (*typed - *utc) / 60;
-        if (std::abs(minutes) > 14 * 60) continue;
-        return fmt::format("{}{:02}:{:02}", minutes < 0 ? '-' : '+', std::abs(minutes) / 60,
-                           std::abs(minutes) % 60);
-      }
-    }
-    return "";
-  }
-
-  // Seconds since 1970 of 'YYYY-MM-DD[ hh:mm:ss[…]]', whatever its zone.
-  static std::optional<int64_t> SecondsOf(const std::string& text) {
-    int year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0;
-    const int fields = std::sscanf(text.c_str(), "%4d-%2d-%2d%*1[ T]%2d:%2d:%2d", &year, &month,
-                                   &day, &hour, &minute, &second);
-    if ((fields != 3 && fields != 6) || year == 0 || month == 0 || day == 0) return std::nullopt;
-    return ((DaysFromCivil(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-  }
-
-  // The literal behind the column's name and DEFAULT in the statement.
-  std::optional<int64_t> TypedDefault(const std::string& column) const {
-    for (size_t i = 0; i < tokens_.size(); ++i) {
-      if (tokens_[i].kind == SqlToken::Kind::kString || tokens_[i].Unquoted() != column) continue;
-      for (size_t j = i + 1; j + 1 < tokens_.size(); ++j) {
-        if (tokens_[j].IsSymbol(',') && tokens_[j].depth <= tokens_[i].depth) break;
-        if (tokens_[j].Is("DEFAULT") && tokens_[j + 1].kind == SqlToken::Kind::kString)
-          return SecondsOf(tokens_[j + 1].Unquoted());
-      }
-    }
-    return std::nullopt;
   }
 
   const DdlEvent& ddl_;

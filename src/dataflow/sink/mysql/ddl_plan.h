@@ -26,8 +26,11 @@ struct DdlPlan {
   std::string timestamp;
 
   // A query that returns a row if the change has happened already; "" if error codes tell, or
-  // nothing does. Not to be told: RENAME TABLE that only swaps names, EXCHANGE PARTITION.
+  // nothing but `identity` does.
   std::string done_check;
+  // For a change that a second run would undo, and that leaves no name by which to tell: a query
+  // whose rows say what bears the names now (ddl_journal.h). "" for all others.
+  std::string identity;
 };
 
 // Statements are taken as they were typed where that is safe, rewritten for the server's dialect

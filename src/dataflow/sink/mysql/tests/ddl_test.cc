@@ -246,7 +246,7 @@ TEST_F(DdlPlanTest, RenamesFreeANameBeforeTakingIt) {
   event.tables = {{ParseTable("a"), ParseTable("b")}, {ParseTable("b"), ParseTable("c", "o")}};
   EXPECT_THAT(Plan(event)->statements,
               ElementsAre("RENAME TABLE `db`.`b` TO `o`.`c`, `db`.`a` TO `db`.`b`"));
-  EXPECT_THAT(Plan(event)->done_check, HasSubstr("table_name='a'"));
+  EXPECT_THAT(Plan(event)->done_check, HasSubstr("TABLE_NAME='a'"));
   event.tables[1] = {ParseTable("b"), ParseTable("a")};
   EXPECT_THAT(Plan(event)->statements,
               ElementsAre("RENAME TABLE `db`.`a` TO `db`.`_tidewire_5_0`, `db`.`b` TO `db`.`a`, "
