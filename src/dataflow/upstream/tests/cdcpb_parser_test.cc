@@ -111,7 +111,8 @@ TEST(CdcpbParser, RefusesEveryCutMessageOrReadsAPrefix) {
   const std::string bytes = SomeEvents().SerializeAsString();
   ChangeData data;
   for (size_t size = 0; size < bytes.size(); ++size) {
-    if (!ParseChangeData(bytes.substr(0, size), &data).ok()) continue;
+    const std::string cut = bytes.substr(0, size);  // the events point into it
+    if (!ParseChangeData(cut, &data).ok()) continue;
     for (const CdcEvent& event : data.events) {
       CdcRowReader rows(event.payload);
       for (CdcRow row; rows.Next(&row);) {
