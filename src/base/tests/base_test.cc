@@ -61,6 +61,24 @@ TEST(MemoryQuota, OneItemAlwaysFitsAndWaitersWake) {
   EXPECT_EQ(quota.used(), 5u);
 }
 
+TEST(MemoryQuota, PartsShareTheLimitOfTheWhole) {
+  const auto whole = std::make_shared<MemoryQuota>(100);
+  MemoryQuota a(80, whole);
+  MemoryQuota b(80, whole);
+  a.Force(70);
+  EXPECT_FALSE(a.Exceeded());
+  EXPECT_EQ(a.Exceeding(20), &a);
+  EXPECT_EQ(b.Exceeding(40), whole.get());
+  EXPECT_FALSE(b.TryTake(40));
+  EXPECT_EQ(b.used(), 0u) << "what the whole refuses must not stay taken from the part";
+  EXPECT_TRUE(b.TryTake(30));
+  EXPECT_TRUE(a.Exceeded() && b.Exceeded());
+  EXPECT_TRUE(a.IsPartOf(*whole) && !a.IsPartOf(b));
+  std::jthread releaser([&] { a.Release(70); });
+  EXPECT_TRUE(b.Take(50, {})) << "room that another part made wakes those who wait";
+  EXPECT_EQ(whole->used(), 80u);
+}
+
 TEST(Backoff, GrowsToItsLimit) {
   Backoff backoff({.first = 10ms, .max = 40ms, .jitter = 0}, 1);
   EXPECT_EQ(backoff.Next(), Duration(10ms));
