@@ -330,7 +330,14 @@ Status ValidateSink(const SinkConfig& sink, bool case_sensitive) {
 }  // namespace
 
 Result<ReplicaConfig> ReplicaConfig::FromToml(std::string_view text, std::string_view file_name) {
-  ASSIGN_OR_RETURN(const Json json, ParseToml(text, file_name));
+  return FromToml(text, file_name, ReplicaConfig());
+}
+
+Result<ReplicaConfig> ReplicaConfig::FromToml(std::string_view text, std::string_view file_name,
+                                              const ReplicaConfig& base) {
+  ASSIGN_OR_RETURN(const Json given, ParseToml(text, file_name));
+  Json json = Json::parse(base.ToJson());
+  json.merge_patch(given);
   TreeProblems problems;
   ReplicaConfig config = ReadTree(json, &problems);
   RETURN_UNEXPECTED_IF_ERROR(

@@ -83,8 +83,10 @@ struct ReplicaConfig {
 
   // Strict: an unknown key is an error (kInvalidReplicaConfig or kDecode) that names it. Keys that
   // TiCDC knows and this version does not act on are refused by name too, unless they are set to
-  // what this version does anyway.
+  // what this version does anyway. Keys that the text leaves out are as in `base`.
   static Result<ReplicaConfig> FromToml(std::string_view text, std::string_view file_name);
+  static Result<ReplicaConfig> FromToml(std::string_view text, std::string_view file_name,
+                                        const ReplicaConfig& base);
   // As stored in etcd: lenient, keys unknown to this version are kept out and ignored (a newer
   // writer's).
   static Result<ReplicaConfig> FromJson(std::string_view text);

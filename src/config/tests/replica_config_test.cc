@@ -346,5 +346,15 @@ TEST(ReplicaConfig, NamesUnknownKeysOfTheOpenApi) {
   EXPECT_NE(config.error().message().find("force-replicat"), std::string_view::npos);
 }
 
+TEST(ReplicaConfig, KeepsWhatAFileLeavesOut) {
+  ReplicaConfig base;
+  base.force_replicate = true;
+  base.filter.rules = {"a.*"};
+  const auto config = ReplicaConfig::FromToml("[filter]\nrules = ['b.*']", "feed.toml", base);
+  ASSERT_TRUE(config);
+  EXPECT_TRUE(config->force_replicate);
+  EXPECT_EQ(config->filter.rules, std::vector<std::string>{"b.*"});
+}
+
 }  // namespace
 }  // namespace cdc
