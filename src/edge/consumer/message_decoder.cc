@@ -1,0 +1,121 @@
+#include "edge/consumer/message_decoder.h"
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+
+#include "edge/consumer/json_reader.h"
+
+namespace cdc {
+namespace {
+
+// The words of a statement up to `count`, in capitals, without comments before them.
+std::vector<std::string> FirstWords(std::string_view query, size_t count) {
+  std::vector<std::string> words;
+  size_t at = 0;
+  while (at < query.size() && words.size() < count) {
+    if (query.substr(at).starts_with("/*")) {
+      const size_t end = query.find("*/", at + 2);
+      if (end == std::string_view::npos) break;
+      at = end + 2;
+      continue;
+    }
+    const auto c = static_cast<unsigned char>(query[at]);
+    if (!std::isalpha(c)) {
+      ++at;
+      continue;
+    }
+    std::string word;
+    while (at < query.size() &&
+           (std::isalnum(static_cast<unsigned char>(query[at])) != 0 || query[at] == '_'))
+      word += static_cast<char>(std::toupper(static_cast<unsigned char>(query[at++])));
+    words.push_back(std::move(word));
+  }
+  return words;
+}
+
+}  // namespace
+
+Ts TsOf(const ConsumedEvent& event) {
+  if (const auto* row = std::get_if<ConsumedRow>(&event)) return row->commit_ts;
+  if (const auto* ddl = std::get_if<ConsumedDdl>(&event)) return ddl->commit_ts;
+  return std::get<ConsumedWatermark>(event).ts;
+}
+
+Result<std::unique_ptr<MessageDecoder>> MessageDecoder::Create(Protocol protocol) {
+  switch (protocol) {
+    case Protocol::kOpen:
+      return MakeOpenProtocolDecoder();
+    case Protocol::kCanalJson:
+      return MakeCanalJsonDecoder();
+    case Protocol::kSimple:
+      return MakeSimpleJsonDecoder();
+    default:
+      return Error(Code::kNotSupported,
+                   "this protocol cannot be replayed: known are open-protocol, canal-json and "
+                   "simple");
+  }
+}
+
+DdlType DdlTypeOfQuery(std::string_view query) {
+  const std::vector<std::string> words = FirstWords(query, 6);
+  const auto word = [&](size_t i) { return i < words.size() ? words[i] : std::string(); };
+  const auto names = [&](const char* what) {
+    return std::ranges::find(words, what) != words.end();
+  };
+  const bool database = word(1) == "DATABASE" || word(1) == "SCHEMA";
+  if (word(0) == "CREATE") {
+    if (database) return DdlType::kCreateSchema;
+    if (names("INDEX")) return DdlType::kAddIndex;
+    return names("VIEW") ? DdlType::kCreateView : DdlType::kCreateTable;
+  }
+  if (word(0) == "DROP") {
+    if (database) return DdlType::kDropSchema;
+    if (word(1) == "INDEX") return DdlType::kDropIndex;
+    return word(1) == "VIEW" ? DdlType::kDropView : DdlType::kDropTable;
+  }
+  if (word(0) == "TRUNCATE") return DdlType::kTruncateTable;
+  if (word(0) == "RENAME") return DdlType::kRenameTable;
+  if (word(0) == "ALTER" && database) return DdlType::kModifySchemaCharsetAndCollate;
+  // Any change of a table: told apart further only by what its answer "already done" would mean.
+  if (word(0) == "ALTER") return DdlType::kMultiSchemaChange;
+  return DdlType::kNone;
+}
+
+Result<nlohmann::json> ParseObject(std::string_view text) {
+  nlohmann::json parsed = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (!parsed.is_object()) return Error(Code::kDecode, "a message that is no JSON object");
+  return parsed;
+}
+
+const nlohmann::json& Member(const nlohmann::json& object, const char* name) {
+  static const nlohmann::json null;
+  if (!object.is_object()) return null;
+  const auto found = object.find(name);
+  return found == object.end() ? null : *found;
+}
+
+std::string TextOf(const nlohmann::json& object, const char* name) {
+  const nlohmann::json& member = Member(object, name);
+  return member.is_string() ? member.get<std::string>() : "";
+}
+
+uint64_t NumberOf(const nlohmann::json& object, const char* name) {
+  const nlohmann::json& member = Member(object, name);
+  return member.is_number_unsigned() ? member.get<uint64_t>() : 0;
+}
+
+bool FlagOf(const nlohmann::json& object, const char* name) {
+  const nlohmann::json& member = Member(object, name);
+  return member.is_boolean() && member.get<bool>();
+}
+
+void FillUnchanged(const std::vector<ConsumedColumn>& after, std::vector<ConsumedColumn>* before) {
+  if (before->empty() || before->size() >= after.size()) return;
+  for (const ConsumedColumn& column : after) {
+    const auto same = [&](const ConsumedColumn& other) { return other.name == column.name; };
+    if (std::ranges::none_of(*before, same)) before->push_back(column);
+  }
+}
+
+}  // namespace cdc
