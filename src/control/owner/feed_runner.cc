@@ -1,5 +1,7 @@
 #include "control/owner/feed_runner.h"
 
+#include <algorithm>
+
 #include "base/log.h"
 
 namespace cdc {
@@ -117,13 +119,28 @@ Status FeedRunner::OpenSinkIfNeeded() {
 Status FeedRunner::TellCheckpoint(Ts ts) {
   if (ts <= told_checkpoint_) return Status::Ok();
   RETURN_IF_ERROR(OpenSinkIfNeeded());
+  TellTables(ts);
   RETURN_IF_ERROR(sink_->Checkpoint(ts));
   told_checkpoint_ = ts;
   return Status::Ok();
 }
 
+// At first, and after each schema change.
+void FeedRunner::TellTables(Ts ts) {
+  if (!tables_changed_) return;
+  tables_changed_ = false;
+  SchemaStore& schema = schema_->store();  // set before this thread comes here, never changed
+  std::vector<TableInfoPtr> tables;
+  for (const PhysicalTable& physical :
+       schema.CapturedTables(std::min(std::max(ts, last_ddl_), schema.resolved())))
+    if (tables.empty() || tables.back() != physical.table) tables.push_back(physical.table);
+  sink_->SetTables(tables);
+}
+
 Status FeedRunner::ExecuteAll(const std::vector<DdlEventPtr>& ddls, std::stop_token stop) {
   for (const DdlEventPtr& ddl : ddls) {
+    tables_changed_ = true;
+    last_ddl_ = ddl->commit_ts;
     if (!ddl->replicate) {
       LogInfo("DDL is not replicated, changefeed={} commit_ts={} query={}", options_.changefeed,
               ddl->commit_ts, ddl->query);

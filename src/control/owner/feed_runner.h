@@ -73,14 +73,17 @@ class FeedRunner {
   Status OpenSinkIfNeeded();
   Status ExecuteAll(const std::vector<DdlEventPtr>& ddls, std::stop_token stop);
   Status TellCheckpoint(Ts ts);
+  void TellTables(Ts ts);
   void Fail(Status status);
 
   const FeedRunnerOptions options_;
-  ReplicaConfig config_;  // these five belong to the thread once it runs
+  ReplicaConfig config_;  // these seven belong to the thread once it runs
   Uri uri_;
   std::unique_ptr<Filter> filter_;
   std::unique_ptr<Sink> sink_;  // opened for the first DDL or checkpoint that needs it
   Ts told_checkpoint_;
+  bool tables_changed_ = true;  // since the sink was told
+  Ts last_ddl_;
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any wakeup_;

@@ -4,6 +4,7 @@
 #include <functional>
 #include <memory>
 #include <stop_token>
+#include <vector>
 
 #include "base/clock.h"
 #include "base/status.h"
@@ -43,6 +44,9 @@ class Sink {
   // Everything up to `ts` is durable downstream: message queues pass it on as a watermark. Never
   // goes back.
   virtual Status Checkpoint(Ts ts) = 0;
+  // All tables that the changefeed replicates from now on, on any node: checkpoints reach the
+  // consumers of each. Called by the one who calls Checkpoint, before it; never blocks.
+  virtual void SetTables(const std::vector<TableInfoPtr>& /*tables*/) {}
 };
 
 struct SinkContext {

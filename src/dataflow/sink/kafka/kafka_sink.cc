@@ -138,7 +138,7 @@ void KafkaSink::Run(std::stop_token stop) {
     context_.clock->WaitUntil(lock, changed_, next_topic_check_, stop, work);
     if (stop.stop_requested()) return;
     if (context_.clock->Now() >= next_topic_check_) CheckTopics(lock);
-    if (watermark_ && !watermark_under_way_) SendWatermark(lock);
+    if (watermark_ && !watermark_under_way_) SendWatermark(lock, stop);
     if (!waiting_.empty()) SendWaiting(lock, stop);
   }
 }
@@ -181,13 +181,33 @@ Status KafkaSink::Checkpoint(Ts ts) {
   return Status::Ok();
 }
 
-void KafkaSink::SendWatermark(std::unique_lock<std::mutex>& lock) {
+void KafkaSink::SetTables(const std::vector<TableInfoPtr>& tables) {
+  std::set<std::string> topics;
+  for (const TableInfoPtr& table : tables)
+    topics.insert(router_->TopicOf(table->schema, table->name));
+  std::lock_guard lock(mutex_);
+  topics_to_open_.merge(topics);
+}
+
+Status KafkaSink::OpenTopicsOfTables(std::stop_token stop) {
+  std::set<std::string> topics;
+  {
+    std::lock_guard lock(mutex_);
+    topics.swap(topics_to_open_);
+  }
+  for (const std::string& topic : topics)
+    if (auto opened = queue_->OpenTopic(topic, stop); !opened) return opened.error();
+  return Status::Ok();
+}
+
+void KafkaSink::SendWatermark(std::unique_lock<std::mutex>& lock, std::stop_token stop) {
   const Ts ts = *watermark_;
   watermark_.reset();
   watermark_under_way_ = true;
   lock.unlock();
   Delivery* delivery = Delivery::Start([this](const Status& status) { WatermarkDone(status); });
   Status status = MayWrite();
+  if (status.ok()) status = OpenTopicsOfTables(stop);
   std::vector<Message> messages;
   if (status.ok()) {
     auto encoder = EventEncoder::Create(control_options_);

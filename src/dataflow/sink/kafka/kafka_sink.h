@@ -6,7 +6,10 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "base/metrics.h"
 #include "dataflow/dispatcher/event_router.h"
@@ -23,8 +26,9 @@ namespace cdc {
 // when all of its messages are. Between partitions of one table there is no order; consumers that
 // need one have the commit ts and watermarks.
 //
-// A watermark follows the rows below it in every partition of every topic in use here. Watermarks
-// that come faster than they are acknowledged are left out, but never the last one.
+// A watermark follows the rows below it in every partition of every topic in use here, or by the
+// tables of SetTables. Watermarks that come faster than they are acknowledged are left out, but
+// never the last one.
 //
 // Owns: the queue, one thread. Errors are sticky: after the first, everything fails with it.
 class KafkaSink final : public Sink {
@@ -46,6 +50,8 @@ class KafkaSink final : public Sink {
   // To every partition, or for canal and canal-json to the first one, as TiCDC does.
   Status ExecuteDdl(const DdlEvent& ddl, std::stop_token stop) override;
   Status Checkpoint(Ts ts) override;
+  // Their topics are opened before the next watermark.
+  void SetTables(const std::vector<TableInfoPtr>& tables) override;
 
   // How often the topics are looked at for new partitions: as often as TiCDC does.
   static constexpr Duration kTopicCheckPeriod = 10min;
@@ -62,9 +68,10 @@ class KafkaSink final : public Sink {
   void Run(std::stop_token stop);
   // Of the first one that waits. Both are called with `lock` held and give it up meanwhile.
   void SendWaiting(std::unique_lock<std::mutex>& lock, std::stop_token stop);
-  void SendWatermark(std::unique_lock<std::mutex>& lock);
+  void SendWatermark(std::unique_lock<std::mutex>& lock, std::stop_token stop);
   void CheckTopics(std::unique_lock<std::mutex>& lock);
   void SendNow(const RowBatch& batch, Done done);
+  Status OpenTopicsOfTables(std::stop_token stop);
   Status SendDdl(std::vector<Message> messages, const std::vector<std::string>& topics,
                  Delivery* delivery, std::stop_token stop);
   void WatermarkDone(const Status& status);
@@ -82,6 +89,7 @@ class KafkaSink final : public Sink {
   std::deque<Waiting> waiting_;  // its first one stays here while it is sent
   std::optional<Ts> watermark_;  // to be sent
   bool watermark_under_way_ = false;
+  std::set<std::string> topics_to_open_;  // of tables that other nodes may write
   SteadyTime next_topic_check_;
   Status failure_;
 

@@ -1,6 +1,7 @@
 #include "dataflow/sink/kafka/kafka_sink.h"
 
 #include <future>
+#include <set>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -133,6 +134,17 @@ TEST_F(KafkaSinkTest, RowsOfATableShareAPartitionByDefault) {
   ASSERT_TRUE(ack.Wait().ok());
   const auto sent = queue_->sent();
   for (const SentMessage& one : sent) EXPECT_EQ(one.partition, sent.front().partition);
+}
+
+TEST_F(KafkaSinkTest, WatermarksReachTopicsThatOnlyOtherNodesWriteTo) {
+  replica_config_.sink.dispatchers = {{.matcher = {"*.*"}, .topic = "{schema}.{table}"}};
+  Open();
+  sink_->SetTables({table_});
+  ASSERT_TRUE(sink_->Checkpoint(Ts(9)).ok());
+  ASSERT_TRUE(Eventually([&] { return queue_->sent().size() == 6; }));
+  std::set<std::string> topics;
+  for (const SentMessage& sent : queue_->sent()) topics.insert(sent.topic);
+  EXPECT_THAT(topics, ElementsAre("main", "test.t"));
 }
 
 TEST_F(KafkaSinkTest, DispatchRulesChooseTopicAndPartition) {
