@@ -108,6 +108,8 @@ class EtcdClient {
   struct Options {
     std::vector<std::string> endpoints;  // "http://host:port"
     TlsConfig tls;
+    std::string user;  // empty: no authentication but what TLS does
+    std::string password;
     Duration request_timeout = 3s;  // of one try at one endpoint
   };
   // Does not wait for a connection.

@@ -7,7 +7,7 @@ namespace cdc {
 void EtcdState::Set(const EtcdKv& kv) {
   Value& value = values_[kv.key];
   if (value.mod_revision >= kv.mod_revision) return;
-  value = {kv.value, kv.mod_revision};
+  value = {kv.value, kv.mod_revision, kv.create_revision};
   changed_.push_back(kv.key);
 }
 

@@ -17,6 +17,7 @@ class EtcdState {
   struct Value {
     std::string value;
     int64_t mod_revision = 0;
+    int64_t create_revision = 0;
   };
 
   int64_t revision() const { return revision_; }

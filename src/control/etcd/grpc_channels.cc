@@ -3,6 +3,8 @@
 #include <fstream>
 #include <sstream>
 
+#include "etcd/rpc.grpc.pb.h"
+
 namespace cdc {
 namespace {
 
@@ -10,6 +12,7 @@ constexpr int kKeepAliveMs = 10'000;  // etcd refuses clients that ping more oft
 constexpr int kKeepAliveTimeoutMs = 3'000;
 constexpr int kReconnectBackoffMaxMs = 1'000;
 constexpr int kMessageBytesMax = 64 << 20;
+constexpr Duration kLogInTimeout = 3s;
 
 Result<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -44,6 +47,8 @@ Result<std::shared_ptr<GrpcChannels>> GrpcChannels::Open(const EtcdClient::Optio
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 100);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   auto channels = std::make_shared<GrpcChannels>();
+  channels->user_ = options.user;
+  channels->password_ = options.password;
   for (const std::string& endpoint : options.endpoints) {
     std::string_view target = endpoint;
     if (const size_t scheme = target.find("://"); scheme != target.npos)
@@ -56,11 +61,47 @@ Result<std::shared_ptr<GrpcChannels>> GrpcChannels::Open(const EtcdClient::Optio
   return channels;
 }
 
-void GrpcChannels::Prepare(grpc::ClientContext* context, Duration timeout) {
+Status GrpcChannels::Prepare(size_t index, grpc::ClientContext* context, Duration timeout) {
   if (timeout > Duration::zero())
     context->set_deadline(std::chrono::system_clock::now() +
                           std::chrono::duration_cast<std::chrono::milliseconds>(timeout));
   context->AddMetadata("hasleader", "true");
+  if (user_.empty()) return Status::Ok();
+  std::string token;
+  RETURN_IF_ERROR(LogIn(index, timeout > Duration::zero() ? timeout : kLogInTimeout, &token));
+  context->AddMetadata("token", token);
+  return Status::Ok();
+}
+
+Status GrpcChannels::LogIn(size_t index, Duration timeout, std::string* token) {
+  {
+    std::lock_guard lock(mutex_);
+    *token = token_;
+  }
+  if (!token->empty()) return Status::Ok();
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() +
+                       std::chrono::duration_cast<std::chrono::milliseconds>(timeout));
+  etcdserverpb::AuthenticateRequest request;
+  request.set_name(user_);
+  request.set_password(password_);
+  etcdserverpb::AuthenticateResponse response;
+  const grpc::Status status =
+      etcdserverpb::Auth::NewStub(at(index))->Authenticate(&context, request, &response);
+  if (!status.ok())
+    return Status(Code::kEtcd, "etcd {} does not let user {} in: {}", endpoint(index), user_,
+                  status.error_message());
+  *token = response.token();
+  std::lock_guard lock(mutex_);
+  token_ = response.token();
+  return Status::Ok();
+}
+
+bool GrpcChannels::LoginLapsed(const grpc::Status& status) {
+  if (user_.empty() || !status.error_message().contains("auth token")) return false;
+  std::lock_guard lock(mutex_);
+  token_.clear();
+  return true;
 }
 
 }  // namespace cdc

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,20 @@ class GrpcChannels {
     current_.compare_exchange_strong(index, (index + 1) % channels_.size());
   }
 
-  // Sets what every call carries: the deadline, and that a member without a leader must refuse.
-  static void Prepare(grpc::ClientContext* context, Duration timeout);
+  // Sets what every call carries: the deadline, that a member without a leader must refuse, and who
+  // we are. Fails only when etcd at `index` does not let us log in.
+  Status Prepare(size_t index, grpc::ClientContext* context, Duration timeout);
+  // Whether the call failed because etcd has forgotten our login: then the next Prepare logs in
+  // anew and the same call, which was not done, may be sent again.
+  bool LoginLapsed(const grpc::Status& status);
 
  private:
+  Status LogIn(size_t index, Duration timeout, std::string* token);
+
+  std::string user_;
+  std::string password_;
+  std::mutex mutex_;  // guards token_; not held while logging in
+  std::string token_;
   std::vector<std::string> endpoints_;
   std::vector<std::shared_ptr<grpc::Channel>> channels_;
   std::atomic<size_t> current_{0};

@@ -207,9 +207,14 @@ class GrpcEtcdClient : public EtcdClient {
         continue;
       }
       grpc::ClientContext context;
-      GrpcChannels::Prepare(&context, request_timeout_);
+      if (Status status = channels_->Prepare(index, &context, request_timeout_); !status.ok()) {
+        if (i + 1 == tries) return status;
+        channels_->MoveOnFrom(index);
+        continue;
+      }
       last = send(index, &context);
       if (last.ok()) return Status::Ok();
+      if (channels_->LoginLapsed(last)) continue;
       if (!TryElsewhere(last)) break;
       channels_->MoveOnFrom(index);
       if (!repeatable) break;

@@ -35,7 +35,8 @@ class GrpcWatch : public EtcdWatch {
     while (!stop.stop_requested()) {
       const int64_t before = next_revision_;
       const size_t index = channels_->current();
-      if (const Status status = Stream(index, stop); !status.ok()) {
+      const Status status = Stream(index, stop);
+      if (!status.ok() && status.code() != Code::kEtcdTryAgain) {
         callback_(Unexpected(status));
         return;
       }
@@ -48,7 +49,10 @@ class GrpcWatch : public EtcdWatch {
   // Delivers events until the stream breaks (Ok) or the watch cannot go on (the error).
   Status Stream(size_t index, std::stop_token stop) {
     grpc::ClientContext context;
-    GrpcChannels::Prepare(&context, Duration::zero());
+    if (const Status status = channels_->Prepare(index, &context, Duration::zero()); !status.ok()) {
+      LogWarn("cannot watch {}, trying again: {}", key_, status.ToString());
+      return Status::Ok();
+    }
     std::stop_callback cancel(stop, [&] { context.TryCancel(); });
     const auto stub = pb::Watch::NewStub(channels_->at(index));
     const auto stream = stub->Watch(&context);
@@ -67,6 +71,7 @@ class GrpcWatch : public EtcdWatch {
     }
     context.TryCancel();
     const grpc::Status end = stream->Finish();
+    (void)channels_->LoginLapsed(end);
     if (!stop.stop_requested())
       LogDebug("watch of {} at {} ended: {}", key_, channels_->endpoint(index),
                end.error_message());
@@ -78,6 +83,9 @@ class GrpcWatch : public EtcdWatch {
     if (response.compact_revision() > 0)
       return Status(Code::kEtcdCompacted, "revision {} is compacted up to {}", next_revision_,
                     response.compact_revision());
+    if (response.canceled() &&
+        channels_->LoginLapsed(grpc::Status(grpc::StatusCode::CANCELLED, response.cancel_reason())))
+      return Status(Code::kEtcdTryAgain, "the login lapsed");
     if (response.canceled())
       return Status(Code::kEtcd, "watch of {} was refused: {}", key_, response.cancel_reason());
     if (response.created()) return Status::Ok();

@@ -12,6 +12,7 @@ KeyPaths::KeyPaths(std::string_view cluster_id) {
     meta = prefix_ + "__cdc_meta__/";
     feeds = prefix_ + "default/";
     statuses = "changefeed/status/";
+    gc_service_ += "-" + std::string(cluster_id);
   }
   owner_ = meta + "owner";
   captures_ = meta + "capture/";

@@ -28,6 +28,8 @@ class KeyPaths {
   const std::string& owner() const { return owner_; }    // the election's prefix, no trailing '/'
   const std::string& captures() const { return captures_; }  // these two with their trailing '/'
   const std::string& infos() const { return infos_; }
+  // Of this cluster at PD, as the name of a service with a GC safe point: clusters have one each.
+  const std::string& gc_service() const { return gc_service_; }
   std::string Capture(const CaptureId& id) const { return captures_ + id; }
   std::string Info(const ChangefeedId& id) const { return infos_ + id; }
   std::string Status(const ChangefeedId& id) const { return statuses_ + id; }
@@ -49,6 +51,7 @@ class KeyPaths {
   std::string statuses_;
   std::string task_statuses_;
   std::string task_positions_;
+  std::string gc_service_ = "ticdc";
 };
 
 }  // namespace cdc

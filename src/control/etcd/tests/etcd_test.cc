@@ -95,6 +95,43 @@ struct WatchLog {
   }
 };
 
+TEST(EtcdTlsTest, BothSidesShowTheirCertificates) {
+  EtcdProcess etcd(EtcdProcess::Security::kTls);
+  const auto client = etcd.Client();
+  EXPECT_TRUE(client->Put("k", "v").ok());
+  WatchLog log;
+  const auto watch = client->Watch("k", false, 1, log.Callback());
+  EXPECT_TRUE(Eventually([&] { return log.Seen().size() == 1; }));
+  const auto stranger = EtcdClient::Open({.endpoints = {etcd.endpoint()},
+                                          .tls = {.ca_path = etcd.tls().ca_path},
+                                          .request_timeout = 500ms})
+                            .value();
+  EXPECT_FALSE(stranger->Get("k")) << "it has no certificate";
+}
+
+TEST_F(EtcdTest, LogsInWhereUsersAreAskedFor) {
+  etcd_.Etcdctl("user add root:secret");
+  etcd_.Etcdctl("user grant-role root root");
+  etcd_.Etcdctl("auth enable");
+  EXPECT_FALSE(client_->Put("k", "v").ok());
+  const auto open = [&](const std::string& password) {
+    return EtcdClient::Open(
+               {.endpoints = {etcd_.endpoint()}, .tls = {}, .user = "root", .password = password})
+        .value();
+  };
+  EXPECT_FALSE(open("wrong")->Put("k", "v").ok());
+  const auto client = open("secret");
+  ASSERT_TRUE(client->Put("k", "v").ok());
+  WatchLog log;
+  const auto watch = client->Watch("k", false, 1, log.Callback());
+  EXPECT_TRUE(Eventually([&] { return log.Seen().size() == 1; }));
+  const auto session = Session::Open(*client, 5s, SystemClock());
+  EXPECT_TRUE(session && (*session)->Alive());
+  etcd_.Restart();  // which forgets every login
+  EXPECT_TRUE(Eventually([&] { return client->Put("k", "w").ok(); }));
+  EXPECT_TRUE(Eventually([&] { return log.Seen().size() >= 2; }));
+}
+
 TEST_F(EtcdTest, AWatchMissesNothingWhenEtcdRestarts) {
   WatchLog log;
   const auto watch = client_->Watch("k", true, 1, log.Callback());
