@@ -53,4 +53,25 @@ class MemoryQuota {
   std::condition_variable_any freed_;
 };
 
+// Bytes of a quota that are held until the holder goes. Not thread-safe.
+class QuotaHold {
+ public:
+  explicit QuotaHold(std::shared_ptr<MemoryQuota> quota) : quota_(std::move(quota)) {}
+  ~QuotaHold() { Set(0); }
+  QuotaHold(const QuotaHold&) = delete;
+  QuotaHold& operator=(const QuotaHold&) = delete;
+
+  // Holds so much from now on, past the limit if need be.
+  void Set(size_t bytes) {
+    if (bytes > bytes_) quota_->Force(bytes - bytes_);
+    if (bytes < bytes_) quota_->Release(bytes_ - bytes);
+    bytes_ = bytes;
+  }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  const std::shared_ptr<MemoryQuota> quota_;
+  size_t bytes_ = 0;
+};
+
 }  // namespace cdc

@@ -5,6 +5,7 @@
 #include "base/backoff.h"
 #include "base/bounded_queue.h"
 #include "base/bytes.h"
+#include "base/memory_budget.h"
 #include "base/memory_quota.h"
 #include "base/rate_limiter.h"
 #include "base/status.h"
@@ -77,6 +78,22 @@ TEST(MemoryQuota, PartsShareTheLimitOfTheWhole) {
   std::jthread releaser([&] { a.Release(70); });
   EXPECT_TRUE(b.Take(50, {})) << "room that another part made wakes those who wait";
   EXPECT_EQ(whole->used(), 80u);
+}
+
+TEST(MemoryBudget, PartsLeaveRoomForWhatNobodyCounts) {
+  const MemoryBudget budget = MemoryBudget::Split(1 << 30, 100 << 20);
+  EXPECT_EQ(budget.sorters->bytes_max(), 100u << 20);
+  EXPECT_LT(budget.sorters->bytes_max() + budget.prewrites->bytes_max() +
+                budget.sinks->bytes_max() + budget.disk_cache_bytes,
+            budget.node->bytes_max() * 3 / 4);
+  budget.sinks->Force(1000);
+  EXPECT_EQ(budget.node->used(), 1000u);
+  budget.sinks->Release(1000);
+}
+
+TEST(MemoryBudget, KnowsTheMachine) {
+  EXPECT_GT(MemoryOfMachine(), 64u << 20);
+  EXPECT_LT(MemoryOfMachine(), uint64_t{1} << 50);
 }
 
 TEST(Backoff, GrowsToItsLimit) {
