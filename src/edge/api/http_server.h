@@ -8,21 +8,24 @@
 #include "control/capture/capture.h"
 #include "control/etcd/etcd_client.h"
 #include "control/etcd/key_paths.h"
-#include "dataflow/upstream/pd_client.h"  // TlsConfig
+#include "dataflow/upstream/region_feed.h"
+#include "edge/api/http_tls.h"
 
 namespace cdc {
 
 struct HttpServerOptions {
   std::string addr;  // host:port
-  TlsConfig tls;
+  HttpTls tls;
   KeyPaths paths;
+  std::string cluster_id;
   Capture* capture = nullptr;  // these outlive the server
   EtcdClient* etcd = nullptr;
+  TiKvClient* tikv = nullptr;
 };
 
 // Serves on threads of its own from Open to its destruction.
-// Reads of changefeeds and captures are answered by any node, from etcd; admin calls only by the
-// owner's.
+// Every node answers everything: reads from etcd, the rest by passing it on to the owner. Only the
+// paths below /capture/owner/ are for the owner's port alone.
 class HttpServer {
  public:
   static Result<std::unique_ptr<HttpServer>> Open(HttpServerOptions options);

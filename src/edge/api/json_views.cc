@@ -1,5 +1,6 @@
 #include "edge/api/json_views.h"
 
+#include "config/replica_config.h"
 #include "config/uri.h"
 
 namespace cdc {
@@ -13,6 +14,25 @@ OrderedJson InfoView(const ChangefeedInfo& info) {
 
 std::string StateName(const ChangefeedView& feed) {
   return feed.info ? std::string(FeedStateName(feed.info->state)) : "";
+}
+
+uint64_t CountRows(const ChangefeedView& feed) {
+  uint64_t count = 0;
+  for (const auto& [capture, position] : feed.positions) count += position.count;
+  return count;
+}
+
+OrderedJson TasksView(const ChangefeedView& feed) {
+  OrderedJson tasks = OrderedJson::array();
+  for (const auto& [capture, task] : feed.tasks) {
+    OrderedJson tables = OrderedJson::array();
+    for (const auto& [table, replica] : task.tables) tables.push_back(Raw(table));
+    const OrderedJson status = OrderedJson::parse(task.ToJson(), nullptr, false);
+    tasks.push_back({{"capture_id", capture},
+                     {"table_ids", std::move(tables)},
+                     {"table_operations", status.value("operation", OrderedJson::object())}});
+  }
+  return tasks;
 }
 
 }  // namespace
@@ -36,9 +56,7 @@ OrderedJson DetailView(const ChangefeedView& feed) {
   view["info"] = feed.info ? InfoView(*feed.info) : OrderedJson(nullptr);
   view["status"] = feed.status ? OrderedJson::parse(feed.status->ToJson(), nullptr, false)
                                : OrderedJson(nullptr);
-  uint64_t count = 0;
-  for (const auto& [capture, position] : feed.positions) count += position.count;
-  view["count"] = count;
+  view["count"] = CountRows(feed);
   view["task-status"] = OrderedJson::array();
   for (const auto& [capture, task] : feed.tasks)
     view["task-status"].push_back(
@@ -47,11 +65,26 @@ OrderedJson DetailView(const ChangefeedView& feed) {
 }
 
 OrderedJson ListEntryV1(const ChangefeedId& id, const ChangefeedView& feed) {
-  return {{"id", id},
-          {"state", StateName(feed)},
-          {"checkpoint-tso", feed.Checkpoint().raw()},
-          {"checkpoint-time", FormatTsTime(feed.Checkpoint())},
-          {"error", feed.info ? ErrorView(feed.info->error) : OrderedJson(nullptr)}};
+  OrderedJson view = ListEntryV2(id, feed);
+  view["checkpoint-tso"] = view["checkpoint_tso"];
+  view["checkpoint-time"] = view["checkpoint_time"];
+  return view;
+}
+
+OrderedJson DetailV1(const ChangefeedId& id, const ChangefeedView& feed) {
+  OrderedJson view = ListEntryV2(id, feed);
+  if (feed.info) {
+    view["sink_uri"] = Uri::Mask(feed.info->sink_uri);
+    view["create_time"] = feed.info->create_time;
+    view["start_ts"] = feed.info->start_ts.raw();
+    view["target_ts"] = feed.info->target_ts.raw();
+    view["sort_engine"] = feed.info->sort_engine;
+    view["error_history"] = feed.info->error_history;
+    view["creator_version"] = feed.info->creator_version;
+  }
+  view["resolved_ts"] = feed.status ? feed.status->resolved_ts.raw() : 0;
+  view["task_status"] = TasksView(feed);
+  return view;
 }
 
 OrderedJson ListEntryV2(const ChangefeedId& id, const ChangefeedView& feed) {
@@ -71,18 +104,26 @@ OrderedJson DetailV2(const ChangefeedId& id, const ChangefeedView& feed) {
     view["create_time"] = feed.info->create_time;
     view["start_ts"] = feed.info->start_ts.raw();
     view["target_ts"] = feed.info->target_ts.raw();
-    view["config"] = OrderedJson::parse(feed.info->config, nullptr, false);
+    view["admin_job_type"] = static_cast<int>(feed.info->admin_job_type);
+    view["sort_engine"] = feed.info->sort_engine;
+    const auto config = ReplicaConfig::FromJson(feed.info->config);
+    view["config"] =
+        config ? OrderedJson::parse(config->ToApiJson(), nullptr, false) : OrderedJson(nullptr);
     view["creator_version"] = feed.info->creator_version;
   }
   view["resolved_ts"] = feed.status ? feed.status->resolved_ts.raw() : 0;
   view["checkpoint_ts"] = feed.Checkpoint().raw();
-  view["task_status"] = OrderedJson::array();
-  for (const auto& [capture, task] : feed.tasks) {
-    OrderedJson tables = OrderedJson::array();
-    for (const auto& [table, replica] : task.tables) tables.push_back(Raw(table));
-    view["task_status"].push_back({{"capture_id", capture}, {"table_ids", std::move(tables)}});
-  }
+  view["count"] = CountRows(feed);
+  view["task_status"] = TasksView(feed);
   return view;
+}
+
+OrderedJson StatusV2(const ChangefeedView& feed) {
+  return {{"state", StateName(feed)},
+          {"resolved_ts", feed.status ? feed.status->resolved_ts.raw() : 0},
+          {"checkpoint_ts", feed.Checkpoint().raw()},
+          {"last_error", feed.info ? ErrorView(feed.info->error) : OrderedJson(nullptr)},
+          {"last_warning", nullptr}};
 }
 
 OrderedJson CapturesView(const ClusterSnapshot& cluster) {

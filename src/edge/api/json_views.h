@@ -16,11 +16,16 @@ OrderedJson SummaryView(const ChangefeedView& feed);
 // Of `cdc cli changefeed query`: {"info", "status", "count", "task-status"}; the sink URI's
 // password is masked.
 OrderedJson DetailView(const ChangefeedView& feed);
-// Of /api/v1/changefeeds.
+// Of /api/v1/changefeeds: names with dashes, as the first generation had them, and with
+// underscores.
 OrderedJson ListEntryV1(const ChangefeedId& id, const ChangefeedView& feed);
-// Of /api/v2/changefeeds and /api/v2/changefeeds/{id}.
+// Of /api/v1/changefeeds/{id}.
+OrderedJson DetailV1(const ChangefeedId& id, const ChangefeedView& feed);
+// Of /api/v2/changefeeds and /api/v2/changefeeds/{id}; passwords are masked.
 OrderedJson ListEntryV2(const ChangefeedId& id, const ChangefeedView& feed);
 OrderedJson DetailV2(const ChangefeedId& id, const ChangefeedView& feed);
+// Of /api/v2/changefeeds/{id}/status.
+OrderedJson StatusV2(const ChangefeedView& feed);
 // [{"id", "is-owner", "address"}]
 OrderedJson CapturesView(const ClusterSnapshot& cluster);
 

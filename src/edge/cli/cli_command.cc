@@ -1,210 +1,106 @@
 #include "edge/cli/cli_command.h"
 
 #include <cstdio>
-#include <functional>
-#include <memory>
-#include <set>
+#include <iostream>
 
 #include <CLI/CLI.hpp>
+#include <unistd.h>
 
-#include "base/log.h"
-#include "edge/api/json_views.h"
-#include "edge/cli/cli_context.h"
-#include "edge/cli/create_changefeed.h"
+#include "edge/cli/command_group.h"
+#include "edge/cli/shell_words.h"
+#include "edge/cli/spelling.h"
 
 namespace cdc {
 namespace {
 
-using Command = std::function<Status(CliContext&)>;
-
-// What the commands' flags are read into; lives as long as the callbacks.
-struct AllFlags {
-  CliFlags common;
-  CreateFlags create;
-  std::string changefeed_id;
-  bool all = false;
-  bool simple = false;
-  bool force = false;
-  bool no_confirm = false;
-};
-
-void PrintJson(const OrderedJson& json) {
-  std::printf("%s\n", json.dump(2, ' ', false, OrderedJson::error_handler_t::replace).c_str());
+void AddGroups(CLI::App& cli, const CliFlags* flags, int* exit_code) {
+  CommandBuilder builder(flags, exit_code);
+  AddChangefeedCommands(builder, cli);
+  AddClusterCommands(builder, cli);
 }
 
-Result<ChangefeedView> FindChangefeed(CliContext& context, const ChangefeedId& id) {
-  ASSIGN_OR_RETURN(const ClusterSnapshot cluster, context.Cluster());
-  const auto feed = cluster.view.changefeeds().find(id);
-  if (feed == cluster.view.changefeeds().end() || (!feed->second.info && !feed->second.status))
-    return Error(Code::kChangefeedNotExists, "there is no changefeed \"{}\"", id);
-  return feed->second;
+void AddCommonFlags(CLI::App& cli, CliFlags* flags) {
+  cli.option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+  cli.add_option("--pd", flags->pd, "PD endpoints, separated by ','")->capture_default_str();
+  cli.add_option("--server", flags->server,
+                 "Ask this node, http://host:port, instead of etcd and PD");
+  cli.add_option("--log-level", flags->log_level, "debug, info, warn, error or fatal")
+      ->capture_default_str();
+  cli.add_option("--cluster-id", flags->cluster_id, "Name of the CDC cluster");
+  cli.add_option("--ca", flags->tls.ca_path, "CA certificate for TLS");
+  cli.add_option("--cert", flags->tls.cert_path, "Certificate for TLS");
+  cli.add_option("--key", flags->tls.key_path, "Private key for TLS");
 }
 
-Status ListChangefeeds(CliContext& context, const AllFlags& flags) {
-  ASSIGN_OR_RETURN_STATUS(const ClusterSnapshot cluster, context.Cluster());
-  OrderedJson list = OrderedJson::array();
-  for (const auto& [id, feed] : cluster.view.changefeeds())
-    if (feed.info || (flags.all && feed.status))
-      list.push_back({{"id", id}, {"summary", SummaryView(feed)}});
-  PrintJson(list);
-  return Status::Ok();
+// Runs one line; flags that it gives hold for it alone.
+int RunLine(const std::vector<std::string>& words, const CliFlags& common) {
+  CLI::App app("Commands, without `cdc cli`", "");
+  app.require_subcommand(1);
+  app.fallthrough();
+  CliFlags flags = common;
+  int exit_code = 0;
+  AddCommonFlags(app, &flags);
+  AddGroups(app, &flags, &exit_code);
+  std::vector<std::string> reversed(words.rbegin(), words.rend());  // as CLI11 wants a vector
+  try {
+    app.parse(reversed);
+  } catch (const CLI::ParseError& e) {
+    if (e.get_exit_code() == 0) return app.exit(e);  // --help
+    std::fprintf(stderr, "Error: %s\n", ExplainParseError(app, words, e.what()).c_str());
+    return 1;
+  }
+  return exit_code;
 }
 
-Status QueryChangefeed(CliContext& context, const AllFlags& flags) {
-  ASSIGN_OR_RETURN_STATUS(const ChangefeedView feed, FindChangefeed(context, flags.changefeed_id));
-  PrintJson(flags.simple ? SummaryView(feed) : DetailView(feed));
-  return Status::Ok();
+int Interact(const CliFlags& common) {
+  const bool terminal = isatty(STDIN_FILENO) != 0;
+  if (terminal) std::cout << "Type a command without `cdc cli`, --help, or exit.\n";
+  int exit_code = 0;
+  std::string line;
+  while (true) {
+    if (terminal) std::cout << "» " << std::flush;
+    if (!std::getline(std::cin, line)) return exit_code;
+    const auto words = SplitShellWords(line);
+    if (!words) {
+      std::fprintf(stderr, "Error: %s\n", words.error().ToString().c_str());
+      exit_code = 1;
+      continue;
+    }
+    if (words->empty()) continue;
+    if (words->front() == "exit" || words->front() == "quit") return exit_code;
+    exit_code = RunLine(*words, common);
+  }
 }
-
-Status AdminChangefeed(CliContext& context, const AllFlags& flags, AdminJobType job) {
-  ASSIGN_OR_RETURN_STATUS(const ChangefeedView feed, FindChangefeed(context, flags.changefeed_id));
-  if (job == AdminJobType::kResume && !flags.no_confirm) {
-    constexpr uint64_t kDayMs = 86'400'000;
-    ASSIGN_OR_RETURN_STATUS(TiKvClient * tikv, context.TiKv());
-    ASSIGN_OR_RETURN_STATUS(const Ts now, tikv->pd().GetTs());
-    if (feed.Checkpoint().unix_ms() + kDayMs < now.unix_ms() &&
-        !Confirm("The checkpoint is more than a day back: catching up takes long. Continue?"))
-      return Status(Code::kCliAborted, "nothing was changed");
-  }
-  return context.PostToOwner("/capture/owner/admin",
-                             {{"admin-job", std::to_string(static_cast<int>(job))},
-                              {"cf-id", flags.changefeed_id},
-                              {"force-remove", flags.force ? "true" : "false"}});
-}
-
-Status ListCaptures(CliContext& context) {
-  ASSIGN_OR_RETURN_STATUS(const ClusterSnapshot cluster, context.Cluster());
-  PrintJson(CapturesView(cluster));
-  return Status::Ok();
-}
-
-Status QueryTso(CliContext& context) {
-  ASSIGN_OR_RETURN_STATUS(TiKvClient * tikv, context.TiKv());
-  ASSIGN_OR_RETURN_STATUS(const Ts now, tikv->pd().GetTs());
-  std::printf("%lu\n", now.raw());
-  return Status::Ok();
-}
-
-std::string OneLine(std::string text) {
-  for (char& c : text)
-    if (c == '\n') c = ' ';
-  return text;
-}
-
-class CliBuilder {
- public:
-  CliBuilder(std::shared_ptr<AllFlags> flags, int* exit_code)
-      : flags_(std::move(flags)), exit_code_(exit_code) {}
-
-  void Build(CLI::App& app) {
-    CLI::App* cli = app.add_subcommand("cli", "Manage changefeeds and captures of a cluster");
-    cli->require_subcommand(1);
-    cli->fallthrough();
-    cli->option_defaults()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-    cli->add_option("--pd", flags_->common.pd, "PD endpoints, separated by ','")
-        ->capture_default_str();
-    cli->add_option("--log-level", flags_->common.log_level, "debug, info, warn, error or fatal")
-        ->capture_default_str();
-    cli->add_option("--cluster-id", flags_->common.cluster_id, "Name of the CDC cluster");
-    cli->add_option("--ca", flags_->common.tls.ca_path, "CA certificate for TLS");
-    cli->add_option("--cert", flags_->common.tls.cert_path, "Certificate for TLS");
-    cli->add_option("--key", flags_->common.tls.key_path, "Private key for TLS");
-    AddChangefeed(*cli);
-    CLI::App* capture = Group(*cli, "capture", "Captures: the nodes of the cluster");
-    On(capture->add_subcommand("list", "List all captures"), ListCaptures);
-    CLI::App* tso = Group(*cli, "tso", "TiDB's timestamps");
-    On(tso->add_subcommand("query", "Print a timestamp from PD"), QueryTso);
-  }
-
- private:
-  CLI::App* Group(CLI::App& parent, const char* name, const char* text) {
-    CLI::App* group = parent.add_subcommand(name, text);
-    group->require_subcommand(1);
-    group->fallthrough();
-    return group;
-  }
-
-  void On(CLI::App* command, Command run) {
-    command->fallthrough();
-    command->callback([flags = flags_, exit_code = exit_code_, run = std::move(run)] {
-      Status status = InitLog({.level = flags->common.log_level});
-      CliContext context(flags->common);
-      if (status.ok()) status = run(context);
-      if (!status.ok()) std::fprintf(stderr, "Error: %s\n", OneLine(status.ToString()).c_str());
-      *exit_code = status.ok() ? 0 : 1;
-    });
-  }
-
-  void AddId(CLI::App* command) {
-    command->add_option("-c,--changefeed-id", flags_->changefeed_id, "Id of the changefeed")
-        ->required();
-  }
-
-  void AddChangefeed(CLI::App& cli) {
-    CLI::App* group = Group(cli, "changefeed", "Changefeeds: replication tasks");
-    CLI::App* list = group->add_subcommand("list", "List all changefeeds");
-    list->add_flag("-a,--all", flags_->all, "Also those that were removed but not yet cleaned up");
-    On(list, [flags = flags_](CliContext& context) { return ListChangefeeds(context, *flags); });
-    CLI::App* query = group->add_subcommand("query", "Show one changefeed");
-    AddId(query);
-    query->add_flag("-s,--simple", flags_->simple, "Only state, checkpoint and error");
-    On(query, [flags = flags_](CliContext& context) { return QueryChangefeed(context, *flags); });
-    AddCreate(*group);
-    AddAdmin(*group, "pause", "Stop a changefeed; it can be resumed", AdminJobType::kStop);
-    CLI::App* resume = AddAdmin(*group, "resume", "Go on with a stopped or failed changefeed",
-                                AdminJobType::kResume);
-    resume->add_flag("--no-confirm", flags_->no_confirm, "Ask nothing");
-    CLI::App* remove = AddAdmin(*group, "remove", "Delete a changefeed", AdminJobType::kRemove);
-    remove->add_flag("-f,--force", flags_->force, "Remove all that is left of it, too");
-  }
-
-  CLI::App* AddAdmin(CLI::App& group, const char* name, const char* text, AdminJobType job) {
-    CLI::App* command = group.add_subcommand(name, text);
-    AddId(command);
-    On(command, [flags = flags_, job](CliContext& context) {
-      return AdminChangefeed(context, *flags, job);
-    });
-    return command;
-  }
-
-  void AddCreate(CLI::App& group) {
-    CreateFlags& f = flags_->create;
-    CLI::App* create = group.add_subcommand("create", "Create a changefeed");
-    create->footer(
-        "Examples:\n"
-        "  Everything, from now on, into a MySQL-compatible database:\n"
-        "    cdc cli changefeed create --sink-uri='mysql://root:secret@127.0.0.1:3306/'\n"
-        "  Under a name, from a timestamp on, some tables only (rules = ['shop.*'] in [filter]):\n"
-        "    cdc cli changefeed create -c shop --start-ts=449132180013056001 --config=shop.toml "
-        "\\\n"
-        "        --sink-uri='tidb://root@10.0.0.7:4000/?worker-count=32'");
-    create->add_option("--sink-uri", f.sink_uri, "Where changes go");
-    create->add_option("-c,--changefeed-id", f.changefeed_id, "Id; a UUID if not given");
-    create->add_option("--start-ts", f.start_ts, "Changes after this are replicated; 0 is now");
-    create->add_option("--target-ts", f.target_ts, "Changes up to this are; 0 is for ever");
-    create->add_option("--config", f.config, "TOML file with the changefeed's settings");
-    create->add_option("--opts", f.opts, "Extra settings, key=value")
-        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)
-        ->delimiter(',');
-    create->add_option("--sort-engine", f.sort_engine, "unified or memory")->capture_default_str();
-    create->add_option("--sort-dir", f.sort_dir, "Not a setting of a changefeed")->group("");
-    create->add_option("--tz", f.time_zone, "Time zone to check the sink with")
-        ->capture_default_str();
-    create->add_flag("--no-confirm", f.no_confirm, "Ask nothing");
-    create->add_flag("--disable-gc-check", f.disable_gc_check,
-                     "Do not check that the data after start-ts is still there");
-    On(create,
-       [flags = flags_](CliContext& context) { return CreateChangefeed(context, flags->create); });
-  }
-
-  std::shared_ptr<AllFlags> flags_;
-  int* exit_code_;
-};
 
 }  // namespace
 
 void AddCliCommand(CLI::App& app, int* exit_code) {
-  CliBuilder(std::make_shared<AllFlags>(), exit_code).Build(app);
+  struct State {
+    CliFlags flags;
+    bool interact = false;
+  };
+  auto state = std::make_shared<State>();
+  CLI::App* cli = app.add_subcommand("cli", "Manage changefeeds and captures of a cluster");
+  cli->fallthrough();
+  cli->footer(
+      "Examples:\n"
+      "  cdc cli changefeed create --pd=http://10.0.0.1:2379 --sink-uri=mysql://root@10.0.0.2/\n"
+      "  cdc cli changefeed list --server=http://10.0.0.9:8300\n"
+      "  cdc cli -i --pd=http://10.0.0.1:2379");
+  AddCommonFlags(*cli, &state->flags);
+  cli->add_flag("-i,--interact", state->interact, "Read commands from standard input");
+  AddGroups(*cli, &state->flags, exit_code);
+  cli->callback([cli, state, exit_code] {
+    if (!cli->get_subcommands().empty()) return;
+    if (state->interact) {
+      *exit_code = Interact(state->flags);
+      return;
+    }
+    std::fprintf(
+        stderr,
+        "Error: [CDC:ErrInvalidServerOption]a command is missing; see \"cdc cli --help\"\n");
+    *exit_code = 1;
+  });
 }
 
 }  // namespace cdc

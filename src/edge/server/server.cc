@@ -85,8 +85,8 @@ void BlockStopSignals() {
 Status RunServer(ServerConfig config, const std::vector<std::string>& pd_endpoints) {
   LogInfo("welcome, release={} git_hash={} pid={}", Build().release, Build().git_hash, getpid());
   for (const std::string& key : config.without_effect) LogWarn("{} has no effect here", key);
-  if (!config.security.cert_allowed_cn.empty())
-    return Status(Code::kNotSupported, "cert-allowed-cn is not available in this version");
+  if (config.security.client_user_required)
+    return Status(Code::kNotSupported, "client-user-required is not available in this version");
   RETURN_IF_ERROR(PrepareDataDir(config.data_dir));
   const TlsConfig tls = Tls(config.security);
   const KeyPaths paths(config.cluster_id);
@@ -111,11 +111,17 @@ Status RunServer(ServerConfig config, const std::vector<std::string>& pd_endpoin
                    .workers = &workers,
                    .clock = &SystemClock()});
   SignalThread signals(capture);
-  ASSIGN_OR_RETURN_STATUS(const auto http, HttpServer::Open({.addr = config.addr,
-                                                             .tls = tls,
-                                                             .paths = paths,
-                                                             .capture = &capture,
-                                                             .etcd = etcd.get()}));
+  ASSIGN_OR_RETURN_STATUS(
+      const auto http,
+      HttpServer::Open({.addr = config.addr,
+                        .tls = {.files = tls,
+                                .allowed_cn = config.security.cert_allowed_cn,
+                                .client_certificate = config.security.mtls},
+                        .paths = paths,
+                        .cluster_id = config.cluster_id,
+                        .capture = &capture,
+                        .etcd = etcd.get(),
+                        .tikv = tikv.get()}));
   LogInfo("listening, addr={}", config.addr);
   const Status status = capture.Run({});
   LogInfo("server stopped: {}", status.ToString());

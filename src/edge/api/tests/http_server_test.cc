@@ -69,8 +69,10 @@ class HttpServerTest : public testing::Test {
       HttpServer::Open({.addr = "127.0.0.1:" + std::to_string(port_),
                         .tls = {},
                         .paths = paths_,
+                        .cluster_id = "",
                         .capture = &capture_,
-                        .etcd = etcd_client_.get()})
+                        .etcd = etcd_client_.get(),
+                        .tikv = tikv_client_.get()})
           .value();
   httplib::Client http_client_{"127.0.0.1", port_};
 };
@@ -141,6 +143,103 @@ TEST_F(HttpServerTest, ChangesTheLogLevelAndRefusesUnknownOnes) {
   EXPECT_EQ(post("\"warn\""), 200);
   EXPECT_EQ(post("\"loud\""), 400);
   EXPECT_EQ(post("warn"), 400);
+}
+
+TEST_F(HttpServerTest, CreatesChangesAndRemovesAChangefeed) {
+  const auto send = [&](const char* method, const std::string& path, const OrderedJson& body) {
+    httplib::Request request;
+    request.method = method;
+    request.path = path;
+    request.body = body.dump();
+    request.set_header("Content-Type", "application/json");
+    return http_client_.send(request);
+  };
+  const std::string base = "/api/v2/changefeeds";
+  const auto made = send("POST", base,
+                         {{"changefeed_id", "made"},
+                          {"sink_uri", "blackhole://"},
+                          {"replica_config", {{"filter", {{"rules", {"none.*"}}}}}}});
+  ASSERT_EQ(made->status, 200) << made->body;
+  EXPECT_EQ(OrderedJson::parse(made->body)["config"]["filter"]["rules"][0], "none.*");
+  EXPECT_EQ(send("POST", base, {{"changefeed_id", "made"}, {"sink_uri", "blackhole://"}})->status,
+            400);
+  EXPECT_EQ(send("PUT", base + "/made", {{"sink_uri", "blackhole://other"}})->status, 400)
+      << "it is not stopped";
+  ASSERT_EQ(http_client_.Post(base + "/made/pause")->status, 200);
+  EXPECT_EQ(GetJson(base + "/made/status")["state"], "stopped");
+  const auto changed = send("PUT", base + "/made", {{"sink_uri", "blackhole://other"}});
+  ASSERT_EQ(changed->status, 200) << changed->body;
+  EXPECT_EQ(GetJson(base + "/made")["sink_uri"], "blackhole://other");
+  EXPECT_EQ(GetJson(base + "/made")["config"]["filter"]["rules"][0], "none.*");
+  EXPECT_EQ(http_client_.Delete(base + "/made")->status, 200);
+  EXPECT_EQ(Get(base + "/made")->status, 404);
+  EXPECT_EQ(http_client_.Delete(base + "/made")->status, 200) << "gone is gone";
+}
+
+TEST_F(HttpServerTest, NamesWhatIsWrongWithABody) {
+  const auto refused = [&](const std::string& body) {
+    const auto answer = http_client_.Post("/api/v2/changefeeds", body, "application/json");
+    EXPECT_EQ(answer->status, 400) << answer->body;
+    return OrderedJson::parse(answer->body)["error_msg"].get<std::string>();
+  };
+  EXPECT_NE(refused("[]").find("JSON object"), std::string::npos);
+  EXPECT_NE(refused(R"({"sink_url": "blackhole://"})").find("sink_url"), std::string::npos);
+  EXPECT_NE(refused(R"({"sink_uri": 1})").find("sink_uri"), std::string::npos);
+  EXPECT_NE(refused(R"({"sink_uri": "blackhole://", "start_ts": -1})").find("start_ts"),
+            std::string::npos);
+  EXPECT_NE(
+      refused(R"({"sink_uri": "blackhole://", "replica_config": {"no_such": 1}})").find("no-such"),
+      std::string::npos);
+  EXPECT_NE(refused(R"({"changefeed_id": "a"})").find("sink"), std::string::npos);
+}
+
+TEST_F(HttpServerTest, AResumeMayStartSomewhereElse) {
+  const std::string path = "/api/v2/changefeeds/feed";
+  const uint64_t ts = tikv_client_->pd().GetTs()->raw();
+  const auto resume = [&](uint64_t at) {
+    return http_client_.Post(path + "/resume",
+                             fmt::format(R"({{"overwrite_checkpoint_ts": {}}})", at),
+                             "application/json");
+  };
+  EXPECT_EQ(resume(ts + (uint64_t{3'600'000} << 18))->status, 400) << "in the future";
+  const auto resumed = resume(ts);
+  ASSERT_EQ(resumed->status, 200) << resumed->body;
+  EXPECT_GE(GetJson(path + "/status")["checkpoint_ts"], ts);
+}
+
+TEST_F(HttpServerTest, DescribesEveryPathItServes) {
+  const OrderedJson document = GetJson("/openapi.json");
+  EXPECT_EQ(document["openapi"], "3.0.3");
+  const OrderedJson& paths = document["paths"];
+  for (const char* path : {"/status", "/metrics", "/capture/owner/admin", "/api/v1/changefeeds",
+                           "/api/v2/changefeeds/{changefeed_id}/resume", "/api/v2/tso"})
+    EXPECT_TRUE(paths.contains(path)) << path;
+  for (const auto& [path, operations] : paths.items())
+    for (const auto& [method, operation] : operations.items())
+      for (const auto& [code, answer] : operation["responses"].items())
+        if (answer.contains("content")) {
+          const std::string schema = answer["content"]["application/json"]["schema"]["$ref"];
+          const std::string name = schema.substr(schema.rfind('/') + 1);
+          EXPECT_TRUE(document["components"]["schemas"].contains(name)) << path << " " << name;
+        }
+}
+
+TEST_F(HttpServerTest, UnknownPathsAndMethodsAreRefused) {
+  EXPECT_EQ(Get("/api/v2/nothing")->status, 404);
+  EXPECT_EQ(OrderedJson::parse(Get("/api/v2/nothing")->body)["error_code"],
+            "CDC:ErrAPIInvalidParam");
+  EXPECT_EQ(http_client_.Put("/api/v2/status", "", "text/plain")->status, 405);
+}
+
+TEST_F(HttpServerTest, ARequestThatWentRoundIsNotPassedOnAgain) {
+  ASSERT_EQ(Post("/capture/owner/resign", {})->status, 200);
+  ASSERT_TRUE(Eventually([&] { return !capture_.IsOwner(); }));
+  const auto answer = http_client_.Post("/api/v2/owner/resign", {{"TiCDC-ForwardTimes", "2"}}, "",
+                                        "application/json");
+  // Unless this node, being the only one, won the election again meanwhile.
+  if (answer->status == 200) GTEST_SKIP();
+  EXPECT_EQ(answer->status, 503);
+  EXPECT_EQ(OrderedJson::parse(answer->body)["error_code"], "CDC:ErrRequestForwardErr");
 }
 
 }  // namespace

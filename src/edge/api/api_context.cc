@@ -1,0 +1,136 @@
+#include "edge/api/api_context.h"
+
+namespace cdc {
+namespace {
+
+constexpr Duration kJobDeadline = 30s;
+constexpr Duration kPollInterval = 50ms;
+
+// What a job leaves behind; nullopt for those that leave nothing.
+std::optional<FeedState> StateAfter(AdminJobType type) {
+  switch (type) {
+    case AdminJobType::kStop:
+      return FeedState::kStopped;
+    case AdminJobType::kResume:
+      return FeedState::kNormal;
+    default:
+      return std::nullopt;
+  }
+}
+
+bool Fits(AdminJobType type, FeedState state) {
+  if (type == AdminJobType::kStop) return state == FeedState::kNormal || state == FeedState::kError;
+  return true;
+}
+
+}  // namespace
+
+Result<ChangefeedView> ApiContext::Changefeed(const ChangefeedId& id) {
+  RETURN_UNEXPECTED_IF_ERROR(ValidateChangefeedId(id));
+  ASSIGN_OR_RETURN(const ClusterSnapshot cluster, Cluster());
+  const auto feed = cluster.view.changefeeds().find(id);
+  if (feed == cluster.view.changefeeds().end() || !feed->second.info)
+    return Error(Code::kChangefeedNotExists, "there is no changefeed \"{}\"", id);
+  return feed->second;
+}
+
+Result<CaptureInfo> ApiContext::FindCapture(const CaptureId& id) {
+  ASSIGN_OR_RETURN(const ClusterSnapshot cluster, Cluster());
+  const auto found = cluster.view.captures().find(id);
+  if (found == cluster.view.captures().end())
+    return Error(Code::kCaptureNotExist, "there is no capture \"{}\"", id);
+  return found->second;
+}
+
+Status ApiContext::Administer(const ChangefeedId& id, AdminJobType type, bool force_remove) {
+  ASSIGN_OR_RETURN_STATUS(const ClusterSnapshot cluster, Cluster());
+  const auto feed = cluster.view.changefeeds().find(id);
+  const bool known = feed != cluster.view.changefeeds().end();
+  if (!known || (!feed->second.info && type != AdminJobType::kRemove))
+    return Status(Code::kChangefeedNotExists, "there is no changefeed \"{}\"", id);
+  const std::optional<FeedState> wanted = StateAfter(type);
+  if (wanted && feed->second.info->state == *wanted) return Status::Ok();
+  if (feed->second.info && !Fits(type, feed->second.info->state))
+    return Status(Code::kChangefeedUpdateRefused, "changefeed {} is {}", id,
+                  FeedStateName(feed->second.info->state));
+  RETURN_IF_ERROR(capture_.OperateOwner([&](Owner& owner) {
+    owner.EnqueueJob({id, type, force_remove});
+    return Status::Ok();
+  }));
+  if (type == AdminJobType::kRemove)
+    return WaitUntil(id, "removed", [](const ChangefeedView* view) {
+      return view == nullptr || (!view->info && !view->status);
+    });
+  // A resumed changefeed may fail again before anyone looks.
+  return WaitUntil(id, FeedStateName(*wanted).data(), [&](const ChangefeedView* view) {
+    return view == nullptr || !view->info || view->info->state != feed->second.info->state;
+  });
+}
+
+Status ApiContext::WaitUntil(const ChangefeedId& id, const char* what,
+                             const std::function<bool(const ChangefeedView*)>& done) {
+  const SteadyTime deadline = SystemClock().Now() + kJobDeadline;
+  while (true) {
+    ASSIGN_OR_RETURN_STATUS(const ClusterSnapshot cluster, Cluster());
+    const auto feed = cluster.view.changefeeds().find(id);
+    if (done(feed == cluster.view.changefeeds().end() ? nullptr : &feed->second))
+      return Status::Ok();
+    if (SystemClock().Now() > deadline)
+      return Status(Code::kDeadline, "changefeed {} is not {} yet; the owner knows of it", id,
+                    what);
+    if (!SystemClock().SleepFor(kPollInterval, stop_.get_token()))
+      return Status(Code::kStopped, "this node is stopping");
+  }
+}
+
+Status ApiContext::MoveTable(const ChangefeedId& id, TableId table, const CaptureId& target) {
+  RETURN_IF_ERROR([&] {
+    const auto feed = Changefeed(id);
+    return feed ? Status::Ok() : feed.error();
+  }());
+  if (const auto capture = FindCapture(target); !capture) return capture.error();
+  return capture_.OperateOwner([&](Owner& owner) {
+    owner.MoveTable(id, table, target);
+    return Status::Ok();
+  });
+}
+
+Status ApiContext::Rebalance(const ChangefeedId& id) {
+  if (const auto feed = Changefeed(id); !feed) return feed.error();
+  return capture_.OperateOwner([&](Owner& owner) {
+    owner.TriggerRebalance(id);
+    return Status::Ok();
+  });
+}
+
+Status ApiContext::ResignOwner() {
+  return capture_.OperateOwner([](Owner& owner) {
+    owner.AsyncStop();
+    return Status::Ok();
+  });
+}
+
+Result<size_t> ApiContext::Drain(const CaptureId& target) {
+  ASSIGN_OR_RETURN(const ClusterSnapshot cluster, Cluster());
+  const auto& captures = cluster.view.captures();
+  if (!captures.contains(target))
+    return Error(Code::kCaptureNotExist, "there is no capture \"{}\"", target);
+  if (captures.size() < 2) return Error(Code::kSchedulerRequest, "only one capture alive");
+  if (cluster.owner == target) return Error(Code::kSchedulerRequest, "cannot drain the owner");
+  std::vector<CaptureId> others;
+  for (const auto& [id, info] : captures)
+    if (id != target) others.push_back(id);
+  size_t count = 0;
+  RETURN_UNEXPECTED_IF_ERROR(capture_.OperateOwner([&](Owner& owner) {
+    for (const auto& [id, feed] : cluster.view.changefeeds()) {
+      const auto task = feed.tasks.find(target);
+      if (task == feed.tasks.end()) continue;
+      for (const auto& [table, replica] : task->second.tables)
+        owner.MoveTable(id, table, others[count++ % others.size()]);
+    }
+    return Status::Ok();
+  }));
+  return count;
+}
+
+}  // namespace cdc

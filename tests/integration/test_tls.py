@@ -1,0 +1,223 @@
+"""TLS of the program as operators run it, with certificates made for the test: to etcd, to a node,
+and what `cdc server` refuses. How a node treats its callers is in src/edge/api/tests.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import ssl
+import subprocess
+import threading
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from harness import programs
+from harness.cdc import ERROR_LINE, Ended, run
+from harness.process import Program, free_port
+
+
+@dataclass(frozen=True)
+class Pair:
+    cert: Path
+    key: Path
+
+
+class Authority:
+    """A CA that signs for 127.0.0.1."""
+
+    def __init__(self, folder: Path, name: str):
+        self.folder = folder
+        self.name = name
+        self.cert = folder / f"{name}.pem"
+        (folder / "san").write_text("subjectAltName=IP:127.0.0.1\n", encoding="utf-8")
+        self._openssl(
+            f"req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 2 "
+            f"-keyout {name}.key -out {name}.pem -subj /CN={name}"
+        )
+
+    def sign(self, common_name: str) -> Pair:
+        base = f"{self.name}-{common_name}"
+        self._openssl(
+            f"req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes "
+            f"-keyout {base}.key -out {base}.csr -subj /CN={common_name}"
+        )
+        self._openssl(
+            f"x509 -req -in {base}.csr -CA {self.name}.pem -CAkey {self.name}.key "
+            f"-CAcreateserial -out {base}.pem -days 2 -extfile san"
+        )
+        return Pair(self.folder / f"{base}.pem", self.folder / f"{base}.key")
+
+    def _openssl(self, arguments: str) -> None:
+        subprocess.run(
+            ["openssl", *arguments.split()], cwd=self.folder, check=True, capture_output=True
+        )
+
+
+@pytest.fixture(scope="module")
+def ca(tmp_path_factory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls"), "ca")
+
+
+@pytest.fixture(scope="module")
+def other_ca(tmp_path_factory) -> Authority:
+    return Authority(tmp_path_factory.mktemp("tls-other"), "other")
+
+
+def cli(*arguments: str, ca: Path | None = None, pair: Pair | None = None) -> Ended:
+    argv = [programs.find("cdc"), "cli", *arguments, "--log-level=error"]
+    if ca:
+        argv.append(f"--ca={ca}")
+    if pair:
+        argv += [f"--cert={pair.cert}", f"--key={pair.key}"]
+    return run(argv, 60)
+
+
+class Etcd(Program):
+    """A real etcd that asks its clients for certificates."""
+
+    def __init__(self, directory: Path, ca: Authority):
+        super().__init__("etcd-tls", directory / "etcd-tls.log")
+        self.directory = directory
+        self.ca = ca
+        self.pair = ca.sign("etcd")
+        self.url = f"https://127.0.0.1:{free_port()}"
+
+    def start(self) -> "Etcd":
+        peer = f"http://127.0.0.1:{free_port()}"
+        self.launch(
+            ["etcd", "--name=e", f"--data-dir={self.directory / 'etcd-tls'}"]
+            + [f"--listen-client-urls={self.url}", f"--advertise-client-urls={self.url}"]
+            + [f"--listen-peer-urls={peer}", f"--initial-advertise-peer-urls={peer}"]
+            + [f"--initial-cluster=e={peer}", "--client-cert-auth"]
+            + [f"--cert-file={self.pair.cert}", f"--key-file={self.pair.key}"]
+            + [f"--trusted-ca-file={self.ca.cert}"]
+        )
+        client = self.ca.sign("probe")
+        tls = ssl.create_default_context(cafile=str(self.ca.cert))
+        tls.load_cert_chain(str(client.cert), str(client.key))
+
+        def healthy() -> bool:
+            try:
+                with urllib.request.urlopen(f"{self.url}/health", timeout=2, context=tls) as answer:
+                    return b"true" in answer.read()
+            except OSError:
+                return False
+
+        self.wait_ready(healthy, 30)
+        return self
+
+
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory, ca):
+    server = Etcd(tmp_path_factory.mktemp("etcd-tls"), ca)
+    server.start()
+    yield server
+    server.stop()
+
+
+def test_commands_reach_etcd_over_tls(etcd, ca):
+    listed = cli("changefeed", "list", f"--pd={etcd.url}", ca=ca.cert, pair=ca.sign("someone"))
+    assert listed.json() == []
+
+
+def test_etcd_refuses_a_caller_without_a_certificate(etcd, ca):
+    assert_refused(cli("changefeed", "list", f"--pd={etcd.url}", ca=ca.cert))
+
+
+def test_an_etcd_of_another_ca_is_not_trusted(etcd, ca, other_ca):
+    pair = ca.sign("someone")
+    assert_refused(cli("changefeed", "list", f"--pd={etcd.url}", ca=other_ca.cert, pair=pair))
+
+
+def assert_refused(ended: Ended) -> None:
+    assert ended.status == 1 and ERROR_LINE.search(ended.stderr), str(ended)
+
+
+class Node:
+    """Stands where a node's HTTPS port is: asks for a certificate and says whose it was."""
+
+    def __init__(self, ca: Authority, pair: Pair):
+        names: list[str] = []
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self):  # pylint: disable=invalid-name
+                subject = dict(part[0] for part in self.connection.getpeercert()["subject"])
+                names.append(subject["commonName"])
+                body = json.dumps({"total": 0, "items": []}).encode()
+                self.send_response(200)
+                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):  # pylint: disable=arguments-differ
+                pass
+
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(str(pair.cert), str(pair.key))
+        tls.load_verify_locations(str(ca.cert))
+        tls.verify_mode = ssl.CERT_REQUIRED
+
+        class Server(http.server.ThreadingHTTPServer):
+            def get_request(self):
+                connection, address = super().get_request()
+                return tls.wrap_socket(connection, server_side=True), address
+
+            def handle_error(self, request, client_address):
+                pass  # a refused caller
+
+        self.callers = names
+        self.server = Server(("127.0.0.1", 0), Handler)
+        self.url = f"https://127.0.0.1:{self.server.server_address[1]}"
+        self.thread = threading.Thread(target=self.server.serve_forever, daemon=True)
+        self.thread.start()
+
+    def stop(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.thread.join()
+
+
+@pytest.fixture
+def node(ca):
+    server = Node(ca, ca.sign("node"))
+    yield server
+    server.stop()
+
+
+def test_commands_reach_a_node_over_tls_and_show_their_certificate(node, ca):
+    listed = cli("capture", "list", f"--server={node.url}", ca=ca.cert, pair=ca.sign("operator"))
+    assert listed.json() == [] and node.callers == ["operator"]
+
+
+def test_a_node_of_another_ca_is_not_trusted(node, ca, other_ca):
+    pair = ca.sign("operator")
+    assert_refused(cli("capture", "list", f"--server={node.url}", ca=other_ca.cert, pair=pair))
+    assert not node.callers
+
+
+def server(tmp_path: Path, *arguments: str) -> Ended:
+    argv = [programs.find("cdc"), "server", f"--addr=127.0.0.1:{free_port()}", *arguments]
+    return run([*argv, f"--data-dir={tmp_path}/data", f"--log-file={tmp_path}/cdc.log"], 90)
+
+
+def test_a_server_with_certificates_wants_https_endpoints(tmp_path, ca):
+    pair = ca.sign("node")
+    files = [f"--ca={ca.cert}", f"--cert={pair.cert}", f"--key={pair.key}"]
+    ended = server(tmp_path, "--pd=http://127.0.0.1:1", *files)
+    assert_refused(ended)
+    assert "https://" in ended.stderr
+    assert_refused(server(tmp_path, "--pd=https://127.0.0.1:1"))
+
+
+def test_a_server_names_the_file_that_it_cannot_use(tmp_path, ca, etcd):
+    pair = ca.sign("node")
+    files = [f"--ca={ca.cert}", f"--cert={tmp_path}/none.pem", f"--key={pair.key}"]
+    ended = server(tmp_path, f"--pd={etcd.url}", *files)
+    assert_refused(ended)
+    assert "none.pem" in ended.stderr
+
