@@ -1,8 +1,10 @@
 #include "base/log.h"
 
-#include <spdlog/sinks/rotating_file_sink.h>
+#include <spdlog/sinks/base_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
+
+#include "base/log_file.h"
 
 namespace cdc {
 namespace {
@@ -24,6 +26,22 @@ spdlog::level::level_enum ToSpdlog(LogLevel level) {
   }
   return spdlog::level::critical;
 }
+
+class FileSink : public spdlog::sinks::base_sink<std::mutex> {
+ public:
+  explicit FileSink(std::unique_ptr<LogFile> file) : file_(std::move(file)) {}
+
+ protected:
+  void sink_it_(const spdlog::details::log_msg& message) override {
+    spdlog::memory_buf_t text;
+    formatter_->format(message, text);
+    file_->Write({text.data(), text.size()}, message.time);
+  }
+  void flush_() override { file_->Flush(); }
+
+ private:
+  const std::unique_ptr<LogFile> file_;
+};
 
 std::shared_ptr<spdlog::logger> MakeLogger(spdlog::sink_ptr sink) {
   auto logger = std::make_shared<spdlog::logger>("cdc", std::move(sink));
@@ -50,10 +68,13 @@ Status InitLog(const LogConfig& config) {
     if (config.file.empty()) {
       sink = std::make_shared<spdlog::sinks::stderr_sink_mt>();
     } else {
-      constexpr size_t kManyBackups = 10'000;
-      const size_t backups = config.file_backups_max > 0 ? config.file_backups_max : kManyBackups;
-      sink = std::make_shared<spdlog::sinks::rotating_file_sink_mt>(
-          config.file, static_cast<size_t>(config.file_size_mib_max) << 20, backups);
+      const int mib =
+          config.file_size_mib_max > 0 ? config.file_size_mib_max : LogConfig().file_size_mib_max;
+      ASSIGN_OR_RETURN_STATUS(auto file,
+                              LogFile::Open(config.file, {.bytes_max = uint64_t(mib) << 20,
+                                                          .days_max = config.file_days_max,
+                                                          .backups_max = config.file_backups_max}));
+      sink = std::make_shared<FileSink>(std::move(file));
     }
     Logger() = MakeLogger(std::move(sink));
     if (!config.file.empty()) spdlog::flush_every(std::chrono::seconds(1));
