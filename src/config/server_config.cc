@@ -14,6 +14,9 @@ namespace {
 
 using std::chrono_literals::operator""s;
 
+constexpr uint64_t kMemoryBytesMin = 64 << 20;
+constexpr uint64_t kDiskBytesMin = 256 << 20;  // a few files
+
 // Tuning of TiCDC's own machinery. Numbers are still checked where TiCDC bounds them.
 struct Legacy {
   const char* key;
@@ -39,6 +42,7 @@ void ReadSorter(TreeReader& tree, ServerConfig* config, TreeProblems* problems) 
   tree.Read("cache-size-in-mb", &sorter.cache_size_mib);
   tree.Read("max-memory-percentage", &sorter.memory_percentage_max);
   tree.Read("max-memory-consumption", &sorter.memory_bytes_max);
+  tree.Read("max-disk-consumption", &sorter.disk_bytes_max);
   static constexpr std::array<Legacy, 3> kLegacy = {{
       {"num-concurrent-worker", 1, INT32_MAX},
       {"chunk-size-limit", 1 << 20, INT64_MAX},
@@ -91,6 +95,8 @@ ServerConfig ReadTree(const Json& json, TreeProblems* problems) {
   tree.Read("log-level", &config.log.level);
   tree.Section("log", [&](TreeReader& log) { ReadLog(log, &config.log); });
   tree.Read("data-dir", &config.data_dir);
+  tree.Read("max-memory-percentage", &config.memory_percentage_max);
+  tree.Read("max-memory-consumption", &config.memory_bytes_max);
   tree.ReadSeconds("gc-ttl", &config.gc_ttl);
   tree.Read("tz", &config.time_zone);
   tree.ReadSeconds("capture-session-ttl", &config.capture_session_ttl);
@@ -100,9 +106,8 @@ ServerConfig ReadTree(const Json& json, TreeProblems* problems) {
   tree.Section("sorter", [&](TreeReader& sorter) { ReadSorter(sorter, &config, problems); });
   tree.Section("security", [&](TreeReader& security) { ReadSecurity(security, &config.security); });
   tree.Section("kv-client", [&](TreeReader& kv) { ReadKvClient(kv, &config, problems); });
-  static constexpr std::array<Legacy, 3> kLegacy = {{
+  static constexpr std::array<Legacy, 2> kLegacy = {{
       {"per-table-memory-quota", 6 << 20, INT64_MAX},
-      {"max-memory-percentage", 0, 100},
       {"gc-tuner-memory-threshold", 0, INT64_MAX},
   }};
   for (const Legacy& legacy : kLegacy)
@@ -154,6 +159,16 @@ bool IsValidClusterId(std::string_view id) {
   return !after_dash;
 }
 
+uint64_t ServerConfig::MemoryBytes(uint64_t machine_bytes) const {
+  if (memory_bytes_max != 0) return memory_bytes_max;
+  const uint64_t percentage = memory_percentage_max == 0 ? 100 : memory_percentage_max;
+  return machine_bytes / 100 * percentage;
+}
+
+uint64_t ServerConfig::SorterMemoryBytes(uint64_t machine_bytes) const {
+  return std::min(sorter.memory_bytes_max, machine_bytes / 100 * sorter.memory_percentage_max);
+}
+
 Result<ServerConfig> ServerConfig::FromToml(std::string_view text, std::string_view file_name) {
   ASSIGN_OR_RETURN(const Json json, ParseToml(text, file_name));
   TreeProblems problems;
@@ -190,6 +205,13 @@ Status ServerConfig::ValidateAndAdjust() {
     return refuse("sorter.cache-size-in-mb", sorter.cache_size_mib, "at least 8");
   if (sorter.memory_percentage_max < 0 || sorter.memory_percentage_max > 100)
     return refuse("sorter.max-memory-percentage", sorter.memory_percentage_max, "in 0..100");
+  if (memory_percentage_max < 0 || memory_percentage_max > 100)
+    return refuse("max-memory-percentage", memory_percentage_max, "in 0..100");
+  if (memory_bytes_max != 0 && memory_bytes_max < kMemoryBytesMin)
+    return refuse("max-memory-consumption", memory_bytes_max, "at least 67108864, or 0");
+  if (sorter.disk_bytes_max != 0 && sorter.disk_bytes_max < kDiskBytesMin)
+    return refuse("sorter.max-disk-consumption", sorter.disk_bytes_max,
+                  "at least 268435456, or 0 for all that the disk has");
   if (kv_client.region_scan_limit < 1)
     return refuse("kv-client.region-scan-limit", kv_client.region_scan_limit, "at least 1");
   if (kv_client.region_retry_duration.count() <= 0)

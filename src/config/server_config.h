@@ -17,6 +17,7 @@ struct SorterConfig {
   uint64_t cache_size_mib = 128;   // cache-size-in-mb, at least 8
   int memory_percentage_max = 30;  // of the machine's; past it, or past …
   uint64_t memory_bytes_max = uint64_t{16} << 30;  // … this, the sorter spills to disk
+  uint64_t disk_bytes_max = 0;  // max-disk-consumption; 0: as long as the disk has room
 };
 
 struct SecurityConfig {
@@ -38,9 +39,11 @@ struct KvClientConfig {
 
 struct ServerConfig {
   std::string addr = "127.0.0.1:8300";
-  std::string advertise_addr;  // empty: addr
-  LogConfig log;               // log-file, log-level, log.file.*
-  std::string data_dir;        // empty: /tmp/cdc_data
+  std::string advertise_addr;      // empty: addr
+  LogConfig log;                   // log-file, log-level, log.file.*
+  std::string data_dir;            // empty: /tmp/cdc_data
+  int memory_percentage_max = 70;  // max-memory-percentage: of the machine's memory or cgroup's …
+  uint64_t memory_bytes_max = 0;   // max-memory-consumption: … or in bytes, if given
   std::chrono::seconds gc_ttl{86'400};
   std::string time_zone = "System";              // tz
   std::chrono::seconds capture_session_ttl{10};  // below 5 it is taken as 10
@@ -57,6 +60,10 @@ struct ServerConfig {
   static Result<ServerConfig> FromToml(std::string_view text, std::string_view file_name);
   // Fills in what follows from other fields and checks ranges, once the flags are in. No I/O.
   Status ValidateAndAdjust();
+
+  // What the process may use, and what of it its sorters may, on a machine with so much memory.
+  uint64_t MemoryBytes(uint64_t machine_bytes) const;
+  uint64_t SorterMemoryBytes(uint64_t machine_bytes) const;
 };
 
 // 1 to 128 letters, digits and single dashes between them, and no word of the older etcd layout.

@@ -44,6 +44,8 @@ capture-session-ttl = 12
 owner-flush-interval = "13ms"
 processor-flush-interval = "14ms"
 cluster-id = "c-1"
+max-memory-percentage = 23
+max-memory-consumption = 24000000000
 [log.file]
 max-size = 15
 max-days = 16
@@ -53,6 +55,7 @@ sort-dir = "/tmp/sorter"
 cache-size-in-mb = 18
 max-memory-percentage = 19
 max-memory-consumption = 20
+max-disk-consumption = 25000000000
 [security]
 ca-path = "ca"
 cert-path = "cert"
@@ -83,6 +86,9 @@ region-retry-duration = "22s"
   EXPECT_EQ(config.sorter.cache_size_mib, 18u);
   EXPECT_EQ(config.sorter.memory_percentage_max, 19);
   EXPECT_EQ(config.sorter.memory_bytes_max, 20u);
+  EXPECT_EQ(config.sorter.disk_bytes_max, 25'000'000'000u);
+  EXPECT_EQ(config.memory_percentage_max, 23);
+  EXPECT_EQ(config.memory_bytes_max, 24'000'000'000u);
   EXPECT_EQ(config.security.ca_path, "ca");
   EXPECT_EQ(config.security.cert_path, "cert");
   EXPECT_EQ(config.security.key_path, "key");
@@ -93,6 +99,14 @@ region-retry-duration = "22s"
   EXPECT_EQ(config.kv_client.region_scan_limit, 21);
   EXPECT_EQ(config.kv_client.region_retry_duration, 22s);
   EXPECT_THAT(config.without_effect, ElementsAre());
+}
+
+TEST(ServerConfig, MemoryIsAPartOfTheMachineUnlessGiven) {
+  EXPECT_EQ(ServerConfig().MemoryBytes(1000), 700u);
+  EXPECT_EQ(ServerConfig().SorterMemoryBytes(1000), 300u);
+  EXPECT_EQ(Toml("max-memory-percentage = 0").MemoryBytes(1000), 1000u);
+  EXPECT_EQ(Toml("max-memory-consumption = 1073741824").MemoryBytes(1000), 1073741824u);
+  EXPECT_EQ(Toml("[sorter]\nmax-memory-consumption = 20").SorterMemoryBytes(1000), 20u);
 }
 
 TEST(ServerConfig, NamesUnknownKeys) {
@@ -123,7 +137,9 @@ TEST(ServerConfig, ValidatesRanges) {
         "addr = \"[::]:8300\"", "addr = \":8300\"", "gc-ttl = 0", "owner-flush-interval = \"0s\"",
         "cluster-id = \"owner\"", "cluster-id = \"a--b\"", "cluster-id = \"-a\"",
         "[sorter]\nsort-dir = \"/x\"", "[sorter]\ncache-size-in-mb = 7",
-        "[sorter]\nmax-memory-percentage = 101", "[kv-client]\nregion-scan-limit = 0",
+        "[sorter]\nmax-memory-percentage = 101", "max-memory-percentage = 101",
+        "max-memory-consumption = 1000", "[sorter]\nmax-disk-consumption = 1000",
+        "[kv-client]\nregion-scan-limit = 0",
         "[security]\nclient-user-required = true", "[security]\ncert-path = \"c\""}) {
     const Status status = Toml(text).ValidateAndAdjust();
     EXPECT_EQ(status.code(), Code::kInvalidServerOption) << text;

@@ -105,6 +105,8 @@ Status Capture::Live(std::stop_token closed) {
                                  .time_zone = options_.time_zone,
                                  .tikv = options_.tikv,
                                  .workers = options_.workers,
+                                 .memory = options_.memory,
+                                 .sorters = options_.sorters,
                                  .clock = options_.clock,
                                  .progress_interval = options_.processor_interval,
                                  .may_write = may_write});

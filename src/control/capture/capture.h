@@ -31,6 +31,8 @@ struct CaptureOptions {
   EtcdClient* etcd = nullptr;  // these outlive the capture
   TiKvClient* tikv = nullptr;
   WorkerPool* workers = nullptr;
+  const MemoryBudget* memory = nullptr;  // the node's, and its sorters; null: changefeeds have
+  SorterPool* sorters = nullptr;         // their own limits only, and do not spill
   Clock* clock = nullptr;
 };
 

@@ -99,6 +99,8 @@ ProcessorManager::Running ProcessorManager::Start(const ChangefeedId& id,
                                       .target = view.info->TargetOrMax(),
                                       .tikv = options_.tikv,
                                       .workers = options_.workers,
+                                      .memory = options_.memory,
+                                      .sorters = options_.sorters,
                                       .clock = options_.clock,
                                       .may_write = options_.may_write});
   for (const auto& [table, replica] : task.tables)

@@ -22,6 +22,8 @@ struct ProcessorManagerOptions {
   std::string time_zone;
   TiKvClient* tikv = nullptr;  // this and the next two outlive the manager
   WorkerPool* workers = nullptr;
+  const MemoryBudget* memory = nullptr;  // as in ProcessorOptions
+  SorterPool* sorters = nullptr;
   Clock* clock = nullptr;
   Duration progress_interval = 50ms;  // between writes that only move a position on
   std::function<bool()> may_write = [] { return true; };

@@ -8,10 +8,12 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/memory_budget.h"
 #include "base/status.h"
 #include "config/replica_config.h"
 #include "config/uri.h"
 #include "dataflow/dispatcher/worker_pool.h"
+#include "dataflow/sorter/sorter.h"
 #include "dataflow/upstream/region_feed.h"
 #include "model/ids.h"
 #include "model/ts.h"
@@ -27,6 +29,8 @@ struct ProcessorOptions {
   Ts target = Ts::Max();       // nothing above it is written
   TiKvClient* tikv = nullptr;  // this and the next two outlive the processor
   WorkerPool* workers = nullptr;
+  const MemoryBudget* memory = nullptr;  // the node's, and its sorters; null: the changefeed has
+  SorterPool* sorters = nullptr;         // its own limits only, and does not spill
   Clock* clock = nullptr;
   std::function<bool()> may_write = [] { return true; };  // see SinkContext
 };

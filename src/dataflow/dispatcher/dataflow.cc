@@ -7,11 +7,22 @@
 #include "base/log.h"
 
 namespace cdc {
+namespace {
+
+// A sink that keeps up most of the time frees memory sooner than the disk takes it.
+constexpr Duration kSinkPatience = 50ms;
+// With memory and disk full, for so long nothing but a resolved ts from another store can help.
+constexpr Duration kFullPatience = 10s;
+
+}  // namespace
 
 Dataflow::Dataflow(DataflowOptions options)
     : options_(std::move(options)),
-      sorter_quota_(std::make_shared<MemoryQuota>(options_.memory_quota / 2)),
-      sink_quota_(options_.memory_quota / 2),
+      own_sorters_(options_.sorters ? nullptr : MakeSorterPool(nullptr)),
+      sorters_(options_.sorters ? *options_.sorters : *own_sorters_),
+      sorter_quota_(
+          std::make_shared<MemoryQuota>(options_.memory_quota / 2, options_.node_sorter_quota)),
+      sink_quota_(options_.memory_quota / 2, options_.node_sink_quota),
       schema_bound_(options_.start.raw()),
       ddl_finished_(options_.start) {}
 
@@ -26,7 +37,7 @@ Result<std::shared_ptr<TableFlow>> Dataflow::AddTable(TableId id, Ts start) {
   std::lock_guard lock(mutex_);
   auto& slot = tables_[id];
   if (slot) return slot;
-  slot = std::make_shared<TableFlow>(id, start, options_.target, MakeMemorySorter(sorter_quota_),
+  slot = std::make_shared<TableFlow>(id, start, options_.target, sorters_.Make(sorter_quota_),
                                      *std::move(mounter), host);
   for (const DdlEventPtr& ddl : pending_ddls_)
     if (ddl->commit_ts > start && std::ranges::find(ddl->blocked, id) != ddl->blocked.end())
@@ -53,16 +64,40 @@ bool Dataflow::CanDrain() const {
 }
 
 Status Dataflow::Append(TableFlow& table, std::vector<KvEvent> events, std::stop_token stop) {
-  // Nothing to drain means that only what is still to come (a resolved ts, a DDL's end) can free
-  // memory: then let it in.
-  while (sorter_quota_->Exceeded() && CanDrain() && !failed_.load() && !stop.stop_requested()) {
+  const size_t bytes = SorterBytes(events);
+  if (sorter_quota_->Exceeding(bytes)) RETURN_IF_ERROR(WaitForRoom(bytes, std::move(stop)));
+  return table.Append(std::move(events));
+}
+
+Status Dataflow::WaitForRoom(size_t bytes, std::stop_token stop) {
+  Clock& clock = SystemClock();
+  const SteadyTime begin = clock.Now();
+  SteadyTime drained = begin;
+  for (;;) {
+    if (failed_.load() || stop.stop_requested() || !sorter_quota_->Exceeding(bytes))
+      return Status::Ok();
+    const SteadyTime now = clock.Now();
+    const bool drains = CanDrain();
+    if (drains) drained = now;
+    if (!drains || now - begin >= kSinkPatience) {
+      ASSIGN_OR_RETURN_STATUS(const SorterPool::Room room,
+                              sorters_.MakeRoom(*sorter_quota_, bytes));
+      if (room == SorterPool::Room::kYes) return Status::Ok();
+    }
+    // Nothing to drain means that only what is still to come (a resolved ts, a DDL's end) can free
+    // memory: without a disk, let it in.
+    if (!drains && !sorters_.can_spill()) return Status::Ok();
+    if (now - drained >= kFullPatience)
+      return Status(Code::kDiskFull,
+                    "{} MiB of memory and the disk for spilled changes are used up, and nothing of "
+                    "it can be written downstream yet",
+                    sorter_quota_->used() >> 20);
     static LogLimiter limiter(10s);
     if (limiter.Allow())
       LogWarn("the sink is slower than the feed, holding the feed back: {} MiB in the sorters",
               sorter_quota_->used() >> 20);
-    SystemClock().SleepFor(5ms, stop);
+    clock.SleepFor(5ms, stop);
   }
-  return table.Append(std::move(events));
 }
 
 void Dataflow::AdvanceResolved(TableFlow& table, Ts resolved) {
@@ -138,12 +173,15 @@ std::vector<std::shared_ptr<TableFlow>> Dataflow::Tables() const {
   return tables;
 }
 
+// Whatever other changefeeds hold, one batch at a time always goes.
+bool Dataflow::SinkHasRoom() const { return sink_quota_.used() == 0 || !sink_quota_.Exceeded(); }
+
 bool Dataflow::AdmitBatch(const std::shared_ptr<Task>& table, TableId id) {
   if (failed_.load()) return false;
-  if (!sink_quota_.Exceeded()) return true;
+  if (SinkHasRoom()) return true;
   std::lock_guard lock(mutex_);
   // Looked at again under the lock that BatchDone takes to collect the parked: no wake-up is lost.
-  if (!sink_quota_.Exceeded()) return true;
+  if (SinkHasRoom()) return true;
   parked_.push_back({table, id});
   return false;
 }
@@ -153,7 +191,7 @@ void Dataflow::BatchSent(size_t bytes) { sink_quota_.Force(bytes); }
 void Dataflow::BatchDone(size_t bytes, size_t rows) {
   sink_quota_.Release(bytes);
   rows_written_.fetch_add(rows, std::memory_order_relaxed);
-  if (sink_quota_.Exceeded()) return;
+  if (!SinkHasRoom()) return;
   std::vector<Parked> woken;
   {
     std::lock_guard lock(mutex_);

@@ -20,7 +20,11 @@ struct DataflowOptions {
   Ts start;  // DDLs at or below it are of no concern
   Ts target = Ts::Max();
   size_t memory_quota =
-      size_t{1} << 30;                  // bytes: half for the sorters, half on the way to the sink
+      size_t{1} << 30;  // bytes: half for the sorters, half on the way to the sink
+  // The node's, of which these are parts; none: no other limit.
+  std::shared_ptr<MemoryQuota> node_sorter_quota;
+  std::shared_ptr<MemoryQuota> node_sink_quota;
+  SorterPool* sorters = nullptr;        // null: one of its own, that does not spill
   const SchemaStore* schema = nullptr;  // this and the next two outlive the dataflow
   Sink* sink = nullptr;
   WorkerPool* workers = nullptr;
@@ -43,8 +47,9 @@ class Dataflow : private FlowHost {
   // Stops the table and drops what is not yet written; its checkpoint, nullopt if it is not here.
   std::optional<Ts> RemoveTable(TableId id);
 
-  // For the feed's side: appends and advances, waits while the memory quota is used up and
-  // something can still be written.
+  // For the feed's side: appends and advances. When the memory quota is used up it waits a moment
+  // for the sink, then has sorters spill; when the disk is full, too, it waits as long as something
+  // can still be written, and fails with kDiskFull when nothing can.
   Status Append(TableFlow& table, std::vector<KvEvent> events, std::stop_token stop);
   void AdvanceResolved(TableFlow& table, Ts resolved);
 
@@ -70,8 +75,12 @@ class Dataflow : private FlowHost {
   void Fail(Status status) override;
   void Schedule(const std::shared_ptr<TableFlow>& table);
   bool CanDrain() const;
+  bool SinkHasRoom() const;
+  Status WaitForRoom(size_t bytes, std::stop_token stop);
 
   const DataflowOptions options_;
+  const std::unique_ptr<SorterPool> own_sorters_;  // null if options_ has them
+  SorterPool& sorters_;
   const std::shared_ptr<MemoryQuota>
       sorter_quota_;  // shared: tables may outlive us in a worker's queue
   MemoryQuota sink_quota_;

@@ -11,6 +11,8 @@
 
 namespace cdc {
 
+class SpillStore;
+
 struct EventBatch {
   std::vector<KvEvent> events;  // by CommitOrder
   bool txn_open = false;        // the last transaction goes on in the next batch
@@ -23,6 +25,8 @@ struct EventBatch {
 // Threads: Append and Advance from one thread, Scan and Release from another; the two sides may run
 // at the same time. Order: Scan never returns an event above the resolved ts, nor one event twice;
 // by commit ts, start ts, key.
+// Errors: Scan reads from disk what was spilled, and fails with what the disk reports; the changes
+// are then lost here and have to be had again from upstream.
 class SpanSorter {
  public:
   virtual ~SpanSorter() = default;
@@ -37,12 +41,37 @@ class SpanSorter {
   // The lowest commit ts held, Ts::Max() when empty. Everything below it and up to the resolved ts
   // has been given out.
   virtual Ts FirstPending() const = 0;
-  // Bytes held now.
+  // Bytes held in memory now.
   virtual size_t bytes() const = 0;
+  // Bytes on disk, not yet given out.
+  virtual size_t spilled_bytes() const = 0;
 };
 
-// In memory only. What it holds counts against `quota`; the quota is not a limit here:
-// back-pressure is the business of those who append.
-std::unique_ptr<SpanSorter> MakeMemorySorter(std::shared_ptr<MemoryQuota> quota);
+// Makes the sorters of a node, and frees memory for them by having the largest spill to disk.
+//
+// Thread-safe.
+class SorterPool {
+ public:
+  virtual ~SorterPool() = default;  // sorters may live on; they do not spill any more
+
+  // What the sorter holds in memory counts against `quota`, which is no limit by itself: those who
+  // append ask for room first.
+  virtual std::unique_ptr<SpanSorter> Make(std::shared_ptr<MemoryQuota> quota) = 0;
+
+  enum class Room {
+    kYes,
+    kNo,  // only reading can make room: there is no disk, or it is full
+  };
+  // Makes room for `bytes` more in `quota` and what it is part of. May write to disk for as long as
+  // that takes; others who need room wait for it.
+  virtual Result<Room> MakeRoom(const MemoryQuota& quota, size_t bytes) = 0;
+  virtual bool can_spill() const = 0;
+};
+
+// `store` outlives the pool and its sorters; without one nothing is spilled.
+std::unique_ptr<SorterPool> MakeSorterPool(SpillStore* store);
+
+// What a sorter counts for `events`.
+size_t SorterBytes(const std::vector<KvEvent>& events);
 
 }  // namespace cdc

@@ -71,7 +71,7 @@ SpillDir::SpillDir(SpillDir&& other) noexcept
 
 uint64_t SpillDir::disk_bytes_free() const {
   struct statvfs disk{};
-  if (statvfs(path_.c_str(), &disk) != 0) return 0;
+  if (statvfs(path_.c_str(), &disk) != 0) return UINT64_MAX;
   return static_cast<uint64_t>(disk.f_bavail) * disk.f_frsize;
 }
 

@@ -18,7 +18,7 @@ class SpillDir {
   SpillDir& operator=(SpillDir&&) = delete;
 
   const std::string& path() const { return path_; }
-  // Of the disk that it lies on; 0 if that cannot be found out.
+  // Of the disk that it lies on; UINT64_MAX if that cannot be found out.
   uint64_t disk_bytes_free() const;
 
  private:

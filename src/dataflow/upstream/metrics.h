@@ -34,6 +34,14 @@ struct StoreMetrics {
   }
 };
 
+// The watchdog did something about a region that stood still.
+inline void CountCure(MetricsRegistry& registry, const char* cure) {
+  registry
+      .Counter("ticdc_kvclient_region_cures_total",
+               "What was tried with regions that make no progress.", {{"cure", cure}})
+      .Add();
+}
+
 // One more region error of this kind.
 inline void CountRegionError(MetricsRegistry& registry, const char* type) {
   registry

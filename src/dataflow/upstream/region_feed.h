@@ -7,12 +7,15 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/memory_quota.h"
 #include "base/status.h"
 #include "dataflow/upstream/pd_client.h"
 #include "dataflow/upstream/snapshot_reader.h"
 #include "model/kv_event.h"
 
 namespace cdc {
+
+class SpillStore;
 
 // What one subscription produces. Calls come one at a time, in order, on threads of the feed. They
 // may block for back-pressure (OnEvents only), which holds up the stream of that store.
@@ -39,6 +42,11 @@ struct SpanProgress {
   std::string reason;  // "scanning", "waiting for the lock of txn 4…", "no leader", "streaming"
 };
 
+struct SlowTable {
+  TableId table{};
+  SpanProgress progress;
+};
+
 enum class SubscriptionId : uint64_t {};
 
 struct RegionFeedConfig {
@@ -46,6 +54,15 @@ struct RegionFeedConfig {
   Duration resolve_lock_after =
       20s;  // no progress for so long: resolve the locks that hold the region back
   Duration resolve_lock_interval = 10s;
+  // A region that stands still all the same is registered anew, and, if that does not help, looked
+  // up in PD anew.
+  Duration register_anew_after = 2min;
+  Duration reload_route_after = 5min;
+  size_t buffered_bytes_max = 32 << 20;  // received from a store and not yet looked at
+  // Of prewrites that wait for their commit, all stores together; past it they are spilled to
+  // `spill`, which outlives the feed. Without these memory is not bounded.
+  std::shared_ptr<MemoryQuota> prewrite_quota;
+  SpillStore* spill = nullptr;
 };
 
 // Thread-safe.
@@ -60,6 +77,9 @@ class RegionFeed {
   // that one may be blocked by has to be released first. Not from within a listener's call.
   virtual void Unsubscribe(SubscriptionId id) = 0;
   virtual SpanProgress Progress(SubscriptionId id) const = 0;
+  // The tables that are resolved least far, over all subscriptions, slowest first. Costs a pass
+  // over the subscriptions, and one over the regions of those returned.
+  virtual std::vector<SlowTable> Slowest(size_t) const { return {}; }
 };
 
 // The clients of one upstream cluster, sharing region cache, connections and lock resolver.

@@ -16,7 +16,6 @@ constexpr Duration kResolveTimeout = 10s;
 constexpr uint64_t kLockAgeMinMs = 10'000;
 constexpr size_t kLaggardsAtOnce = 16;
 constexpr size_t kLocksAtOnce = 1024;
-constexpr Duration kRestartAfter = 5min;
 
 }  // namespace
 
@@ -29,7 +28,10 @@ RegionFeedImpl::RegionFeedImpl(const RegionFeedConfig& config, PdClient& pd, Reg
       channels_(channels),
       rpc_(rpc),
       locks_(locks),
-      clock_(clock) {
+      clock_(clock),
+      watch_({.resolve_interval = config.resolve_lock_interval,
+              .register_after = config.register_anew_after,
+              .reload_after = config.reload_route_after}) {
   for (int i = 0; i < kLocateThreads; ++i) {
     threads_.emplace_back([this](std::stop_token stop) { LocateLoop(std::move(stop)); });
   }
@@ -93,6 +95,24 @@ SpanProgress RegionFeedImpl::Progress(SubscriptionId id) const {
     subscription = it->second;
   }
   return subscription->Progress();
+}
+
+std::vector<SlowTable> RegionFeedImpl::Slowest(size_t max) const {
+  std::vector<std::pair<Ts, SubscriptionRef>> all;
+  {
+    std::lock_guard lock(mutex_);
+    all.reserve(subscriptions_.size());
+    for (const auto& [id, subscription] : subscriptions_) all.emplace_back(Ts(), subscription);
+  }
+  for (auto& [resolved, subscription] : all) resolved = subscription->resolved();
+  const size_t count = std::min(max, all.size());
+  std::ranges::partial_sort(all, all.begin() + static_cast<ptrdiff_t>(count), {},
+                            &std::pair<Ts, SubscriptionRef>::first);
+  std::vector<SlowTable> slowest;
+  for (size_t i = 0; i < count; ++i)
+    slowest.push_back(
+        {.table = all[i].second->span().table, .progress = all[i].second->Progress()});
+  return slowest;
 }
 
 // ---- Finding regions ----
@@ -199,7 +219,10 @@ Result<StoreWorker*> RegionFeedImpl::WorkerOf(StoreId store) {
   known_address = address;
   const StoreWorker::Config config{.store = store,
                                    .cluster_id = pd_.cluster_id(),
-                                   .scan_limit = static_cast<size_t>(config_.scan_limit_per_store)};
+                                   .scan_limit = static_cast<size_t>(config_.scan_limit_per_store),
+                                   .buffered_bytes_max = config_.buffered_bytes_max,
+                                   .prewrite_quota = config_.prewrite_quota,
+                                   .spill = config_.spill};
   worker = std::make_unique<StoreWorker>(config, channels_.Get(address),
                                          static_cast<StoreWorkerHost&>(*this), clock_);
   return worker.get();
@@ -229,11 +252,7 @@ void RegionFeedImpl::WatchLoop(std::stop_token stop) {
     for (const SubscriptionRef& subscription : stuck) {
       if (!stop.stop_requested()) Watch(subscription);
     }
-    const auto old = [&](const auto& entry) {
-      return now - entry.second > config_.resolve_lock_interval + kRestartAfter;
-    };
-    std::erase_if(resolved_at_, old);
-    std::erase_if(restarted_at_, old);
+    watch_.Tidy(now);
   }
 }
 
@@ -245,32 +264,37 @@ void RegionFeedImpl::Watch(const SubscriptionRef& subscription) {
   const uint64_t now_ms = pd_now->unix_ms();
   const auto laggards =
       subscription->Laggards(Ts::FromUnixMs(now_ms - std::min(now_ms, stall_ms)), kLaggardsAtOnce);
-  const SteadyTime now = clock_.Now();
   for (const Subscription::Laggard& laggard : laggards) {
-    const uint64_t region = Raw(laggard.region);
-    const auto last = resolved_at_.find(region);
-    if (last != resolved_at_.end() && now - last->second < config_.resolve_lock_interval) continue;
-    resolved_at_[region] = now;
-    ResolveLocks(subscription, laggard, Ts::FromUnixMs(now_ms - std::min(now_ms, kLockAgeMinMs)));
-
-    if (now - subscription->stands_since() < kRestartAfter) continue;
-    const auto restarted = restarted_at_.try_emplace(region, now);
-    if (!restarted.second && now - restarted.first->second < kRestartAfter) continue;
-    restarted.first->second = now;
-    LogWarn("region {} at store {} of table {} is resolved up to {} only, registering it anew",
-            laggard.region, laggard.store, subscription->span().table, laggard.resolved);
-    if (StoreWorker* worker = ExistingWorker(laggard.store)) {
-      worker->Restart(subscription, laggard.ref, laggard.region);
-    }
+    const Cure cure = watch_.Next(static_cast<uint64_t>(subscription->id()), laggard.region->id,
+                                  laggard.resolved, clock_.Now());
+    if (cure != Cure::kNone) Apply(cure, subscription, laggard, now_ms);
   }
 }
 
+void RegionFeedImpl::Apply(Cure cure, const SubscriptionRef& subscription,
+                           const Subscription::Laggard& laggard, uint64_t now_ms) {
+  CountCure(Metrics(), CureName(cure));
+  if (cure == Cure::kResolveLocks) return ResolveLocks(subscription, laggard, now_ms);
+  LogWarn("region {} at store {} of table {} stands at {} for {} ms and no lock explains it: {}",
+          laggard.region->id, laggard.region->leader_store, subscription->span().table,
+          laggard.resolved, now_ms - std::min(now_ms, laggard.resolved.unix_ms()), CureName(cure));
+  if (cure == Cure::kReloadRoute) {
+    regions_.InvalidateStore(laggard.region->leader_store);
+    regions_.Invalidate(laggard.region->id, laggard.region->epoch);
+  }
+  if (StoreWorker* worker = ExistingWorker(laggard.region->leader_store))
+    worker->Restart(subscription, laggard.ref, laggard.region->id);
+}
+
 void RegionFeedImpl::ResolveLocks(const SubscriptionRef& subscription,
-                                  const Subscription::Laggard& laggard, Ts lock_start_max) {
+                                  const Subscription::Laggard& laggard, uint64_t now_ms) {
+  const RegionId region = laggard.region->id;
+  const StoreId store = laggard.region->leader_store;
+  const Ts lock_start_max = Ts::FromUnixMs(now_ms - std::min(now_ms, kLockAgeMinMs));
   Retry retry = rpc_.StartRetry(kResolveTimeout);
   const auto locks = locks_.ScanLocks(laggard.range, lock_start_max, kLocksAtOnce, &retry);
   if (!locks) {
-    LogWarn("cannot look for locks in region {}: {}", laggard.region, locks.error().ToString());
+    LogWarn("cannot look for locks in region {}: {}", region, locks.error().ToString());
     subscription->SetReason(laggard.ref, std::string(locks.error().message()));
     return;
   }
@@ -280,18 +304,19 @@ void RegionFeedImpl::ResolveLocks(const SubscriptionRef& subscription,
     return;
   }
   const auto oldest = std::ranges::min_element(*locks, {}, &kvrpcpb::LockInfo::lock_version);
+  const uint64_t lock_ms = Ts(oldest->lock_version()).unix_ms();
   std::string reason = fmt::format(
-      "waiting for the lock of txn {} on key {} (primary {}), one of {} locks",
-      oldest->lock_version(), ToHex(oldest->key()), ToHex(oldest->primary_lock()), locks->size());
-  LogInfo("region {} at store {} of table {} is resolved up to {}: {}", laggard.region,
-          laggard.store, subscription->span().table, laggard.resolved, reason);
+      "waiting for the lock of txn {} on key {} (primary {}), {} ms old, one of {} locks",
+      oldest->lock_version(), ToHex(oldest->key()), ToHex(oldest->primary_lock()),
+      now_ms - std::min(now_ms, lock_ms), locks->size());
+  LogInfo("region {} at store {} of table {} is resolved up to {}: {}", region, store,
+          subscription->span().table, laggard.resolved, reason);
   subscription->SetReason(laggard.ref, std::move(reason));
   const auto outcome = locks_.Resolve(*locks, Ts(), &retry);
   if (!outcome) {
-    LogWarn("cannot resolve the locks in region {}: {}", laggard.region,
-            outcome.error().ToString());
+    LogWarn("cannot resolve the locks in region {}: {}", region, outcome.error().ToString());
   } else if (outcome->alive) {
-    LogInfo("txn {} in region {} is alive", outcome->alive->lock_version(), laggard.region);
+    LogInfo("txn {} in region {} is alive", outcome->alive->lock_version(), region);
   }
 }
 

@@ -13,6 +13,7 @@
 
 #include "dataflow/upstream/lock_resolver.h"
 #include "dataflow/upstream/region_feed.h"
+#include "dataflow/upstream/region_watch.h"
 #include "dataflow/upstream/store_worker.h"
 
 namespace cdc {
@@ -28,6 +29,7 @@ class RegionFeedImpl : public RegionFeed, private StoreWorkerHost {
                            bool filter_loop) override;
   void Unsubscribe(SubscriptionId id) override;
   SpanProgress Progress(SubscriptionId id) const override;
+  std::vector<SlowTable> Slowest(size_t max) const override;
 
  private:
   struct LocateTask {
@@ -57,8 +59,10 @@ class RegionFeedImpl : public RegionFeed, private StoreWorkerHost {
 
   void WatchLoop(std::stop_token stop);
   void Watch(const SubscriptionRef& subscription);
+  void Apply(Cure cure, const SubscriptionRef& subscription, const Subscription::Laggard& laggard,
+             uint64_t now_ms);
   void ResolveLocks(const SubscriptionRef& subscription, const Subscription::Laggard& laggard,
-                    Ts lock_start_max);
+                    uint64_t now_ms);
 
   const RegionFeedConfig config_;
   PdClient& pd_;
@@ -80,9 +84,7 @@ class RegionFeedImpl : public RegionFeed, private StoreWorkerHost {
   Ts gc_safe_point_;
   std::optional<SteadyTime> gc_checked_at_;
 
-  // Of the watchdog's thread: when it last dealt with a region, and restarted one.
-  std::unordered_map<uint64_t, SteadyTime> resolved_at_;
-  std::unordered_map<uint64_t, SteadyTime> restarted_at_;
+  RegionWatch watch_;  // of the watchdog's thread
 
   std::vector<std::jthread> threads_;  // last: they use all above
 };

@@ -10,7 +10,8 @@
 namespace cdc {
 namespace {
 
-constexpr size_t kBufferedBytesMax = 32 << 20;
+// Delivered while a message is still being read: commits are small, what they complete is not.
+constexpr size_t kDeliverBytes = 4 << 20;
 // TiKV decides by this what a client understands; what matters is that it is at least 5.3.
 constexpr char kClientVersion[] = "8.5.0";
 // Own request ids are those of the subscriptions, which stay below.
@@ -35,9 +36,12 @@ StoreWorker::StoreWorker(const Config& config, std::shared_ptr<grpc::Channel> ch
       host_(host),
       clock_(clock),
       metrics_(Metrics(), fmt::format("{}", config.store)),
+      prewrite_quota_(std::make_shared<MemoryQuota>(
+          config.prewrite_quota ? config.prewrite_quota->bytes_max() : SIZE_MAX,
+          config.prewrite_quota)),
       next_extra_request_(kFirstExtraRequest),
       transport_(std::make_unique<FeedTransport>(
-          std::move(channel), static_cast<FeedTransportHandler*>(this), kBufferedBytesMax)),
+          std::move(channel), static_cast<FeedTransportHandler*>(this), config.buffered_bytes_max)),
       thread_([this] { Run(); }) {}
 
 StoreWorker::~StoreWorker() {
@@ -138,16 +142,17 @@ void StoreWorker::StartSession(RegisterItem item) {
   const Subscription::Assignment& assignment = item.assignment;
   const uint64_t region_id = Raw(assignment.region->id);
   const uint64_t request_id = ChooseRequestId(*item.subscription, region_id);
-  auto session =
-      std::make_unique<Session>(Session{.subscription = item.subscription,
-                                        .ref = assignment.ref,
-                                        .region = assignment.region,
-                                        .range = assignment.range,
-                                        .check_keys = !Within(*assignment.region, assignment.range),
-                                        .request_id = request_id,
-                                        .stream = StreamFor(request_id),
-                                        .resolved = assignment.checkpoint,
-                                        .matcher = Matcher(assignment.checkpoint)});
+  std::unique_ptr<Session> session(
+      new Session{.subscription = item.subscription,
+                  .ref = assignment.ref,
+                  .region = assignment.region,
+                  .range = assignment.range,
+                  .check_keys = !Within(*assignment.region, assignment.range),
+                  .request_id = request_id,
+                  .stream = StreamFor(request_id),
+                  .resolved = assignment.checkpoint,
+                  .matcher = Matcher(assignment.checkpoint, config_.spill),
+                  .held = QuotaHold(prewrite_quota_)});
   item.subscription->SetPhase(assignment.ref, Subscription::Phase::kScanning);
   SendRegister(*session);
   requests_[request_id][region_id] = std::move(session);
@@ -189,6 +194,7 @@ void StoreWorker::Handle(UnsubscribeItem item) {
   }
   if (events_of_ == item.subscription) {
     events_.clear();
+    events_bytes_ = 0;
     events_of_.reset();
   }
   for (const uint64_t id : ids) {
@@ -254,10 +260,12 @@ void StoreWorker::Handle(MessageItem item) {
                      parsed_.resolved->ts);
     }
     FlushEvents();
+    SpillPrewrites();
   }
 }
 
 void StoreWorker::FlushEvents() {
+  events_bytes_ = 0;
   if (events_.empty()) return;
   events_of_->DeliverEvents(std::exchange(events_, {}));
 }
@@ -274,13 +282,14 @@ void StoreWorker::HandleEntries(const CdcEvent& event, StreamId stream,
   const bool was_initialized = session->matcher.initialized();
   const size_t events_before = events_.size();
   Status status = AddRows(*session, event, owner);
+  session->held.Set(session->matcher.bytes());
   if (!was_initialized && session->matcher.initialized()) {
     --scanning_;
     session->subscription->SetPhase(session->ref, Subscription::Phase::kStreaming);
   }
   if (status.ok()) return;
-  events_.resize(events_before);  // they come again
-  if (status.code() == Code::kEventFeedAborted) {
+  events_.resize(std::min(events_before, events_.size()));  // they come again
+  if (status.code() == Code::kEventFeedAborted || status.code() == Code::kSorterIo) {
     host_.Abort(session->subscription, std::move(status));
     return;
   }
@@ -297,19 +306,32 @@ Status StoreWorker::AddRows(Session& session, const CdcEvent& event,
         !InRange(row.key, session.range)) {
       continue;
     }
-    const size_t before = events_.size();
+    size_t before = events_.size();
     RETURN_IF_ERROR(session.matcher.Add(row, owner, &events_));
-    for (size_t i = before; i < events_.size(); ++i) {
-      if (events_[i].commit_ts > session.resolved) continue;
-      // The listener was told that there is nothing more down there. Registering the region anew
-      // would not bring the row back: only starting from an older checkpoint does.
-      return Status(Code::kEventFeedAborted,
-                    "store {} sent key {} committed at {} after resolving region {} up to {}",
-                    config_.store, ToHex(events_[i].key), events_[i].commit_ts, event.region_id,
-                    session.resolved);
+    RETURN_IF_ERROR(TakeCompleted(session, before));
+    while (session.matcher.draining()) {
+      before = events_.size();
+      RETURN_IF_ERROR(session.matcher.Drain(&events_));
+      RETURN_IF_ERROR(TakeCompleted(session, before));
     }
   }
   return rows.status();
+}
+
+// Of the events from `before` on.
+Status StoreWorker::TakeCompleted(const Session& session, size_t before) {
+  for (size_t i = before; i < events_.size(); ++i) {
+    events_bytes_ += events_[i].bytes();
+    if (events_[i].commit_ts > session.resolved) continue;
+    // The listener was told that there is nothing more down there. Registering the region anew
+    // would not bring the row back: only starting from an older checkpoint does.
+    return Status(Code::kEventFeedAborted,
+                  "store {} sent key {} committed at {} after resolving region {} up to {}",
+                  config_.store, ToHex(events_[i].key), events_[i].commit_ts, session.region->id,
+                  session.resolved);
+  }
+  if (events_bytes_ >= kDeliverBytes) FlushEvents();
+  return Status::Ok();
 }
 
 void StoreWorker::HandleResolved(uint64_t request_id, StreamId stream,

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/memory_quota.h"
 #include "dataflow/upstream/cdcpb_parser.h"
 #include "dataflow/upstream/feed_transport.h"
 #include "dataflow/upstream/matcher.h"
@@ -43,7 +44,11 @@ class StoreWorker : private FeedTransportHandler {
   struct Config {
     StoreId store{};
     uint64_t cluster_id = 0;
-    size_t scan_limit = 40;  // regions scanned at a time
+    size_t scan_limit = 40;                // regions scanned at a time
+    size_t buffered_bytes_max = 32 << 20;  // received and not yet looked at
+    // Of prewrites that wait for their commit; past it they go to `spill`, if there is one.
+    std::shared_ptr<MemoryQuota> prewrite_quota;
+    SpillStore* spill = nullptr;
   };
   StoreWorker(const Config& config, std::shared_ptr<grpc::Channel> channel, StoreWorkerHost& host,
               Clock& clock);
@@ -66,6 +71,7 @@ class StoreWorker : private FeedTransportHandler {
     StreamId stream{};
     Ts resolved;
     Matcher matcher;
+    QuotaHold held;  // what the matcher takes
   };
   // All regions of one request id. They belong to one subscription.
   using Sessions = std::unordered_map<uint64_t, std::unique_ptr<Session>>;
@@ -118,7 +124,10 @@ class StoreWorker : private FeedTransportHandler {
   void HandleResolved(uint64_t request_id, StreamId stream, const std::vector<uint64_t>& regions,
                       Ts ts);
   Status AddRows(Session& session, const CdcEvent& event, const std::shared_ptr<const void>& owner);
+  Status TakeCompleted(const Session& session, size_t before);
   void FlushEvents();
+  void SpillPrewrites();
+  static Status WritePrewrites(SpillStore& store, const std::vector<Session*>& sessions);
   void UpdateMetrics();
 
   StreamId StreamFor(uint64_t request_id);
@@ -137,6 +146,7 @@ class StoreWorker : private FeedTransportHandler {
   StoreWorkerHost& host_;
   Clock& clock_;
   StoreMetrics metrics_;
+  const std::shared_ptr<MemoryQuota> prewrite_quota_;  // this worker's part
 
   // Of the thread:
   bool multiplexing_ = true;  // until the store says that it cannot
@@ -153,6 +163,7 @@ class StoreWorker : private FeedTransportHandler {
   size_t scanning_ = 0;
   ChangeData parsed_;
   std::vector<KvEvent> events_;  // complete, not yet delivered
+  size_t events_bytes_ = 0;
   SubscriptionRef events_of_;
   std::vector<SpanFrontier::Piece> advanced_;
   std::array<uint64_t, std::size(decltype(StoreMetrics::rows){})> row_counts_{};

@@ -193,6 +193,11 @@ std::string Subscription::ReasonLocked(const PieceState& state) const {
   return fmt::format("{} after: {}", PhaseText(state.phase), state.reason);
 }
 
+Ts Subscription::resolved() const {
+  std::lock_guard lock(mutex_);
+  return frontier_.min();
+}
+
 SpanProgress Subscription::Progress() const {
   std::lock_guard lock(mutex_);
   SpanProgress progress{.resolved = frontier_.min(), .regions = frontier_.size()};
@@ -226,8 +231,7 @@ std::vector<Subscription::Laggard> Subscription::Laggards(Ts before, size_t max)
     if (resolved >= before) continue;
     laggards.push_back({.ref = {.piece = piece, .attempt = pieces_[index].attempt},
                         .range = frontier_.range(piece),
-                        .region = pieces_[index].region->id,
-                        .store = pieces_[index].region->leader_store,
+                        .region = pieces_[index].region,
                         .resolved = resolved});
   }
   std::ranges::sort(laggards, {}, &Laggard::resolved);

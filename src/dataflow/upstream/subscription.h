@@ -49,8 +49,7 @@ class Subscription {
   struct Laggard {
     PieceRef ref;
     KeyRange range;
-    RegionId region{};
-    StoreId store{};
+    RegionRef region;
     Ts resolved;
   };
 
@@ -83,6 +82,7 @@ class Subscription {
   void Stop();               // waits for a call of the listener to end
 
   SpanProgress Progress() const;
+  Ts resolved() const;  // of the whole span
   // Since when the resolved ts of the span stands still.
   SteadyTime stands_since() const;
   // The streaming pieces that are resolved only below `before`, slowest first, at most `max`.

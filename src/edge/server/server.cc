@@ -9,8 +9,11 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "base/memory_budget.h"
 #include "control/capture/capture.h"
 #include "dataflow/dispatcher/worker_pool.h"
+#include "dataflow/sorter/sorter.h"
+#include "dataflow/spill/spill_store.h"
 #include "edge/api/http_server.h"
 #include "edge/api/version.h"
 
@@ -90,10 +93,25 @@ Status RunServer(ServerConfig config, const std::vector<std::string>& pd_endpoin
   RETURN_IF_ERROR(PrepareDataDir(config.data_dir));
   const TlsConfig tls = Tls(config.security);
   const KeyPaths paths(config.cluster_id);
+  const uint64_t machine_bytes = MemoryOfMachine();
+  const MemoryBudget memory = MemoryBudget::Split(config.MemoryBytes(machine_bytes),
+                                                  config.SorterMemoryBytes(machine_bytes));
+  LogInfo("memory: {} MiB, of which sorters {} MiB", memory.node->bytes_max() >> 20,
+          memory.sorters->bytes_max() >> 20);
+  ASSIGN_OR_RETURN_STATUS(
+      const auto spill,
+      SpillStore::Open({.dir = config.data_dir + "/tmp/sorter",
+                        .bytes_max = config.sorter.disk_bytes_max,
+                        .cache_bytes = std::min<uint64_t>(config.sorter.cache_size_mib << 20,
+                                                          memory.disk_cache_bytes)}));
+  const auto sorters = MakeSorterPool(spill.get());
   ASSIGN_OR_RETURN_STATUS(
       const auto tikv,
       TiKvClient::Open(pd_endpoints, tls,
-                       {.scan_limit_per_store = config.kv_client.region_scan_limit},
+                       {.scan_limit_per_store = config.kv_client.region_scan_limit,
+                        .buffered_bytes_max = memory.received_bytes_max,
+                        .prewrite_quota = memory.prewrites,
+                        .spill = spill.get()},
                        SystemClock()));
   ASSIGN_OR_RETURN_STATUS(const auto etcd,
                           EtcdClient::Open({.endpoints = pd_endpoints, .tls = tls}));
@@ -109,6 +127,8 @@ Status RunServer(ServerConfig config, const std::vector<std::string>& pd_endpoin
                    .etcd = etcd.get(),
                    .tikv = tikv.get(),
                    .workers = &workers,
+                   .memory = &memory,
+                   .sorters = sorters.get(),
                    .clock = &SystemClock()});
   SignalThread signals(capture);
   ASSIGN_OR_RETURN_STATUS(

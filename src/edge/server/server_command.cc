@@ -26,6 +26,8 @@ struct ServerFlags {
   std::optional<int64_t> gc_ttl;
   std::optional<int64_t> sorter_workers, sorter_pool, sorter_chunk, sorter_percentage,
       sorter_memory;
+  std::optional<uint64_t> sorter_disk, memory;
+  std::optional<int> memory_percentage;
 };
 
 std::vector<std::string> SplitCommas(const std::string& text) {
@@ -69,6 +71,9 @@ Result<ServerConfig> LoadConfig(const ServerFlags& flags) {
   set(flags.cert, &config.security.cert_path);
   set(flags.key, &config.security.key_path);
   set(flags.sort_dir, &config.sorter.sort_dir);
+  set(flags.sorter_disk, &config.sorter.disk_bytes_max);
+  set(flags.memory, &config.memory_bytes_max);
+  set(flags.memory_percentage, &config.memory_percentage_max);
   if (flags.cert_allowed_cn) config.security.cert_allowed_cn = SplitCommas(*flags.cert_allowed_cn);
   if (flags.gc_ttl) config.gc_ttl = std::chrono::seconds(*flags.gc_ttl);
   if (flags.sorter_percentage)
@@ -148,6 +153,12 @@ void AddServerCommand(CLI::App& app, int* exit_code) {
   server->add_option("--key", flags->key, "Private key for TLS");
   server->add_option("--cert-allowed-cn", flags->cert_allowed_cn,
                      "Common names that callers' certificates may have, separated by ','");
+  server->add_option("--max-memory-percentage", flags->memory_percentage,
+                     "Part of the machine's memory that the process may use (70)");
+  server->add_option("--max-memory-consumption", flags->memory,
+                     "The same in bytes; 0: as --max-memory-percentage says (0)");
+  server->add_option("--sorter-max-disk-consumption", flags->sorter_disk,
+                     "Bytes of disk that sorting may use; 0: all that is free (0)");
   server->add_option("--sorter-max-memory-percentage", flags->sorter_percentage,
                      "Part of the machine's memory past which sorting uses the disk (30)");
   server->add_option("--sorter-max-memory-consumption", flags->sorter_memory,

@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include "testing/fake_spill_store.h"
+
 namespace cdc {
 namespace {
 
@@ -58,7 +60,7 @@ TEST_F(MatcherTest, CompletesAPrewriteByItsCommit) {
   ASSERT_TRUE(Feed(Initialized()).ok());
   ASSERT_TRUE(Feed(Prewrite("a", 5, "v")).ok());
   EXPECT_EQ(Out(), "");
-  EXPECT_EQ(matcher_.bytes(), 2U);
+  EXPECT_GT(matcher_.bytes(), 2U);
   ASSERT_TRUE(Feed(Commit("a", 5, 9)).ok());
   EXPECT_EQ(Out(), "a@5-9=v");
   EXPECT_EQ(matcher_.prewrites(), 0U);
@@ -159,7 +161,96 @@ struct KeyHistory {
   std::set<std::string> expected;
 };
 
-TEST(MatcherProperty, DeliversEachCommitExactlyAsTheStoreHasIt) {
+// As a store worker does it.
+Status Spill(Matcher& matcher, SpillStore& store) {
+  std::vector<Matcher::SpillItem> items;
+  matcher.CollectSpill(&items);
+  std::ranges::sort(items, {}, [](const auto& item) { return std::pair(item.space, item.key); });
+  auto run = store.NewRun();
+  Status status = run ? Status::Ok() : run.error();
+  std::string value;
+  for (const Matcher::SpillItem& item : items) {
+    SpilledPrewrites::Encode(*item.prewrite, &value);
+    if (status.ok()) status = (*run)->Add(item.space, item.key, value);
+  }
+  if (status.ok()) status = (*run)->Finish();
+  matcher.EndSpill(status.ok());
+  return status;
+}
+
+class SpillingMatcherTest : public MatcherTest {
+ protected:
+  SpillingMatcherTest() { EXPECT_TRUE(Feed2(Initialized()).ok()); }
+  Status Feed2(const CdcRow& row) { return spilling_.Add(row, nullptr, &out_); }
+
+  FakeSpillStore store_;
+  Matcher spilling_{Ts(3), &store_};
+};
+
+TEST_F(SpillingMatcherTest, BringsPrewritesBackFromDiskAsTheyAreCommitted) {
+  for (const char* key : {"a", "b", "c"}) ASSERT_TRUE(Feed2(Prewrite(key, 5, "v")).ok());
+  ASSERT_TRUE(Feed2(Prewrite("a", 6, "w")).ok());
+  ASSERT_TRUE(Spill(spilling_, store_).ok());
+  EXPECT_EQ(spilling_.bytes(), 0u);
+  EXPECT_EQ(spilling_.prewrites(), 0u);
+  EXPECT_EQ(store_.spaces(), 2u);
+  ASSERT_TRUE(Feed2(Prewrite("d", 5, "v")).ok());
+  for (const char* key : {"b", "d", "a"}) ASSERT_TRUE(Feed2(Commit(key, 5, 9)).ok());
+  EXPECT_EQ(Out(), "b@5-9=v d@5-9=v a@5-9=v");
+  EXPECT_EQ(store_.spaces(), 2u);
+  ASSERT_TRUE(Feed2(Commit("c", 5, 9)).ok());
+  EXPECT_EQ(store_.spaces(), 1u) << "the transaction is complete, its disk is given back";
+  ASSERT_TRUE(Feed2(Rollback("a", 6)).ok());
+  EXPECT_EQ(store_.spaces(), 0u);
+  EXPECT_FALSE(Feed2(Commit("c", 5, 9)).ok());
+}
+
+// A heartbeat comes without the value, which is on disk by then.
+TEST_F(SpillingMatcherTest, AHeartbeatDoesNotHideTheValueOnDisk) {
+  ASSERT_TRUE(Feed2(Prewrite("a", 5, "v")).ok());
+  ASSERT_TRUE(Spill(spilling_, store_).ok());
+  ASSERT_TRUE(Feed2(Prewrite("a", 5, "")).ok());
+  ASSERT_TRUE(Feed2(Commit("a", 5, 9)).ok());
+  EXPECT_EQ(Out(), "a@5-9=v");
+}
+
+TEST_F(SpillingMatcherTest, AFullDiskLosesNothing) {
+  ASSERT_TRUE(Feed2(Prewrite("a", 5, "v")).ok());
+  store_.FailWith(Status(Code::kDiskFull, "full"));
+  EXPECT_EQ(Spill(spilling_, store_).code(), Code::kDiskFull);
+  EXPECT_EQ(store_.spaces(), 0u);
+  ASSERT_TRUE(Feed2(Commit("a", 5, 9)).ok());
+  EXPECT_EQ(Out(), "a@5-9=v");
+}
+
+TEST_F(SpillingMatcherTest, TellsOfADiskThatCannotBeRead) {
+  ASSERT_TRUE(Feed2(Prewrite("a", 5, "v")).ok());
+  ASSERT_TRUE(Spill(spilling_, store_).ok());
+  store_.FailWith(Status(Code::kSorterIo, "broken"));
+  EXPECT_EQ(Feed2(Commit("a", 5, 9)).code(), Code::kSorterIo);
+}
+
+TEST_F(SpillingMatcherTest, TheEndOfTheScanComesInStepsIfItCompletesMuch) {
+  Matcher matcher(Ts(3), &store_);
+  const std::string value(1 << 20, 'v');
+  for (const std::string_view key : {"a", "b", "c", "d", "e", "f", "g", "h", "i", "j"}) {
+    CdcRow prewrite = Prewrite(key, 5, value);
+    prewrite.generation = 1;  // whose commit waits for the end of the scan
+    ASSERT_TRUE(matcher.Add(prewrite, nullptr, &out_).ok());
+    ASSERT_TRUE(Spill(matcher, store_).ok());
+    ASSERT_TRUE(matcher.Add(Commit(key, 5, 9), nullptr, &out_).ok());
+    EXPECT_FALSE(matcher.draining());
+  }
+  EXPECT_TRUE(out_.empty());
+  ASSERT_TRUE(matcher.Add(Initialized(), nullptr, &out_).ok());
+  EXPECT_EQ(out_.size(), 4u);
+  for (; matcher.draining(); out_.clear()) ASSERT_TRUE(matcher.Drain(&out_).ok());
+  EXPECT_EQ(matcher.bytes(), 0u);
+}
+
+// The rows of one key as a store sends them, with and without the disk between.
+void DeliversEachCommitExactlyAsTheStoreHasIt(bool spilling) {
+  FakeSpillStore store;
   for (uint32_t seed = 0; seed < 3000; ++seed) {
     std::mt19937 random(seed);
     const Ts checkpoint(20);
@@ -223,7 +314,7 @@ TEST(MatcherProperty, DeliversEachCommitExactlyAsTheStoreHasIt) {
     while (!scanning) snapshot();
 
     scan.push_back({.type = CdcRowType::kInitialized});
-    Matcher matcher(checkpoint);
+    Matcher matcher(checkpoint, spilling ? &store : nullptr);
     std::vector<KvEvent> out;
     // Live rows that come after INITIALIZED stay after it.
     size_t s = 0;
@@ -232,6 +323,9 @@ TEST(MatcherProperty, DeliversEachCommitExactlyAsTheStoreHasIt) {
       const bool from_scan = l == live.size() || (s < scan.size() && random() % 2 == 0);
       const CdcRow& row = from_scan ? scan[s++] : live[l++];
       ASSERT_TRUE(matcher.Add(row, nullptr, &out).ok()) << "seed " << seed;
+      if (spilling && random() % 3 == 0) {
+        ASSERT_TRUE(Spill(matcher, store).ok());
+      }
     }
     std::set<std::string> got;
     for (const KvEvent& e : out) {
@@ -240,6 +334,15 @@ TEST(MatcherProperty, DeliversEachCommitExactlyAsTheStoreHasIt) {
     ASSERT_EQ(got, expected) << "seed " << seed;
     ASSERT_LE(matcher.prewrites(), 1U) << "seed " << seed;
   }
+  EXPECT_EQ(store.spaces(), 0u);
+  EXPECT_EQ(store.broken_promises(), 0u);
+}
+
+TEST(MatcherProperty, DeliversEachCommitExactlyAsTheStoreHasIt) {
+  DeliversEachCommitExactlyAsTheStoreHasIt(false);
+}
+TEST(MatcherProperty, DeliversEachCommitExactlyAsTheStoreHasItFromDiskToo) {
+  DeliversEachCommitExactlyAsTheStoreHasIt(true);
 }
 
 }  // namespace

@@ -1,32 +1,16 @@
+#include "dataflow/sorter/sorter.h"
+
 #include <random>
 #include <thread>
 
 #include <gtest/gtest.h>
 
-#include "dataflow/sorter/sorter.h"
+#include "dataflow/sorter/tests/event_notation.h"
 
 namespace cdc {
 namespace {
 
-KvEvent Event(uint64_t start, uint64_t commit, std::string key, size_t value_size = 0) {
-  auto buffer = std::make_shared<const std::string>(key + std::string(value_size, 'v'));
-  KvEvent event{.start_ts = Ts(start), .commit_ts = Ts(commit)};
-  event.key = std::string_view(*buffer).substr(0, key.size());
-  event.value = std::string_view(*buffer).substr(key.size());
-  event.owner = buffer;
-  return event;
-}
-
-// "5-9:k" is a change of key k by the transaction with start ts 5 and commit ts 9.
-std::string Text(const std::vector<KvEvent>& events) {
-  std::string text;
-  for (const KvEvent& event : events)
-    text += fmt::format("{}{}-{}:{}", text.empty() ? "" : " ", event.start_ts, event.commit_ts,
-                        event.key);
-  return text;
-}
-
-class MemorySorterTest : public testing::Test {
+class SorterTest : public testing::Test {
  protected:
   void Append(std::vector<KvEvent> events) { ASSERT_TRUE(sorter_->Append(std::move(events)).ok()); }
   std::string Scan(uint64_t bound, size_t bytes_max = 1 << 20) {
@@ -35,11 +19,12 @@ class MemorySorterTest : public testing::Test {
   }
 
   std::shared_ptr<MemoryQuota> quota_ = std::make_shared<MemoryQuota>(1 << 30);
-  std::unique_ptr<SpanSorter> sorter_ = MakeMemorySorter(quota_);
+  const std::unique_ptr<SorterPool> pool_ = MakeSorterPool(nullptr);
+  std::unique_ptr<SpanSorter> sorter_ = pool_->Make(quota_);
   EventBatch last_;
 };
 
-TEST_F(MemorySorterTest, GivesOutInCommitOrderUpToTheResolvedTs) {
+TEST_F(SorterTest, GivesOutInCommitOrderUpToTheResolvedTs) {
   Append({Event(5, 9, "b"), Event(1, 3, "x"), Event(5, 9, "a"), Event(4, 12, "c")});
   EXPECT_EQ(Scan(100), "");
   sorter_->Advance(Ts(10));
@@ -53,7 +38,7 @@ TEST_F(MemorySorterTest, GivesOutInCommitOrderUpToTheResolvedTs) {
 
 // A region that splits is subscribed to anew, and sends again what is not resolved yet. An update
 // given out twice does not find its row the second time.
-TEST_F(MemorySorterTest, GivesOutOnceWhatTheFeedDeliversTwice) {
+TEST_F(SorterTest, GivesOutOnceWhatTheFeedDeliversTwice) {
   Append({Event(1, 3, "a"), Event(1, 3, "b"), Event(4, 6, "a")});
   Append({Event(1, 3, "b"), Event(4, 6, "a"), Event(1, 3, "a")});
   sorter_->Advance(Ts(6));
@@ -61,7 +46,7 @@ TEST_F(MemorySorterTest, GivesOutOnceWhatTheFeedDeliversTwice) {
   EXPECT_EQ(quota_->used(), 0u);
 }
 
-TEST_F(MemorySorterTest, StopsAtTheBound) {
+TEST_F(SorterTest, StopsAtTheBound) {
   Append({Event(1, 3, "a"), Event(4, 6, "b")});
   sorter_->Advance(Ts(10));
   EXPECT_EQ(Scan(5), "1-3:a");
@@ -69,7 +54,7 @@ TEST_F(MemorySorterTest, StopsAtTheBound) {
   EXPECT_EQ(Scan(6), "4-6:b");
 }
 
-TEST_F(MemorySorterTest, CutsBetweenTransactionsUnlessOneIsHuge) {
+TEST_F(SorterTest, CutsBetweenTransactionsUnlessOneIsHuge) {
   Append({Event(1, 3, "a", 50), Event(1, 3, "b", 50), Event(2, 4, "c", 50)});
   for (int i = 0; i < 8; ++i)
     Append({Event(5, 9, std::string(1, static_cast<char>('d' + i)), 100)});
@@ -82,7 +67,7 @@ TEST_F(MemorySorterTest, CutsBetweenTransactionsUnlessOneIsHuge) {
   EXPECT_FALSE(last_.caught_up);
 }
 
-TEST_F(MemorySorterTest, CountsWhatItHoldsAgainstTheQuota) {
+TEST_F(SorterTest, CountsWhatItHoldsAgainstTheQuota) {
   Append({Event(1, 3, "a", 1000)});
   EXPECT_EQ(quota_->used(), sorter_->bytes());
   EXPECT_GT(quota_->used(), 1000u);
@@ -96,10 +81,10 @@ TEST_F(MemorySorterTest, CountsWhatItHoldsAgainstTheQuota) {
 
 // Property: whatever the order of arrival, resolved timestamps and reads, what comes out is what
 // went in, sorted, each once.
-TEST_F(MemorySorterTest, RandomHistoriesComeOutSortedAndWhole) {
+TEST_F(SorterTest, RandomHistoriesComeOutSortedAndWhole) {
   for (uint64_t seed = 0; seed < 200; ++seed) {
     std::mt19937_64 random(seed);
-    auto sorter = MakeMemorySorter(quota_);
+    auto sorter = pool_->Make(quota_);
     std::vector<KvEvent> in;
     std::vector<KvEvent> out;
     uint64_t resolved = 0;
@@ -136,7 +121,7 @@ TEST_F(MemorySorterTest, RandomHistoriesComeOutSortedAndWhole) {
   }
 }
 
-TEST_F(MemorySorterTest, FirstPendingNeverPassesWhatIsBeingSorted) {
+TEST_F(SorterTest, FirstPendingNeverPassesWhatIsBeingSorted) {
   std::jthread feed([&](std::stop_token stop) {
     for (uint64_t ts = 1; ts < 200'000 && !stop.stop_requested(); ts += 2) {
       ASSERT_TRUE(sorter_->Append({Event(ts, ts + 1, "k"), Event(ts, ts, "j")}).ok());
