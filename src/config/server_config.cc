@@ -178,6 +178,17 @@ Result<ServerConfig> ServerConfig::FromToml(std::string_view text, std::string_v
   return config;
 }
 
+Status SecurityConfig::Validate() const {
+  const bool ca = !ca_path.empty();
+  if (ca != !cert_path.empty() || ca != !key_path.empty())
+    return Status(Code::kInvalidServerOption,
+                  "security: ca-path, cert-path and key-path are given together or not at all");
+  if (!ca && (mtls || !cert_allowed_cn.empty()))
+    return Status(Code::kInvalidServerOption,
+                  "security: cert-allowed-cn and mtls need ca-path, cert-path and key-path");
+  return Status::Ok();
+}
+
 Status ServerConfig::ValidateAndAdjust() {
   const auto refuse = [](const char* key, auto value, const char* rule) {
     return Status(Code::kInvalidServerOption, "{} is {}: must be {}", key, value, rule);
@@ -220,9 +231,7 @@ Status ServerConfig::ValidateAndAdjust() {
   if (security.client_user_required && security.client_allowed_user.empty())
     return Status(Code::kInvalidServerOption,
                   "security.client-allowed-user must name someone when client-user-required is on");
-  if (!security.cert_path.empty() != !security.key_path.empty())
-    return Status(Code::kInvalidServerOption, "security: cert-path and key-path go together");
-  return Status::Ok();
+  return security.Validate();
 }
 
 }  // namespace cdc

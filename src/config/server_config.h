@@ -30,6 +30,7 @@ struct SecurityConfig {
   std::vector<std::string> client_allowed_user;
 
   bool tls_enabled() const { return !ca_path.empty(); }
+  Status Validate() const;  // relations between fields; no I/O
 };
 
 struct KvClientConfig {

@@ -132,15 +132,29 @@ TEST(ServerConfig, ChecksRangesOfKeysWithoutEffectToo) {
 }
 
 TEST(ServerConfig, ValidatesRanges) {
-  for (const char* text :
-       {"addr = \"\"", "addr = \"h\"", "addr = \"h:x\"", "addr = \"0.0.0.0:8300\"",
-        "addr = \"[::]:8300\"", "addr = \":8300\"", "gc-ttl = 0", "owner-flush-interval = \"0s\"",
-        "cluster-id = \"owner\"", "cluster-id = \"a--b\"", "cluster-id = \"-a\"",
-        "[sorter]\nsort-dir = \"/x\"", "[sorter]\ncache-size-in-mb = 7",
-        "[sorter]\nmax-memory-percentage = 101", "max-memory-percentage = 101",
-        "max-memory-consumption = 1000", "[sorter]\nmax-disk-consumption = 1000",
-        "[kv-client]\nregion-scan-limit = 0",
-        "[security]\nclient-user-required = true", "[security]\ncert-path = \"c\""}) {
+  for (const char* text : {"addr = \"\"",
+                           "addr = \"h\"",
+                           "addr = \"h:x\"",
+                           "addr = \"0.0.0.0:8300\"",
+                           "addr = \"[::]:8300\"",
+                           "addr = \":8300\"",
+                           "gc-ttl = 0",
+                           "owner-flush-interval = \"0s\"",
+                           "cluster-id = \"owner\"",
+                           "cluster-id = \"a--b\"",
+                           "cluster-id = \"-a\"",
+                           "[sorter]\nsort-dir = \"/x\"",
+                           "[sorter]\ncache-size-in-mb = 7",
+                           "[sorter]\nmax-memory-percentage = 101",
+                           "max-memory-percentage = 101",
+                           "max-memory-consumption = 1000",
+                           "[sorter]\nmax-disk-consumption = 1000",
+                           "[kv-client]\nregion-scan-limit = 0",
+                           "[security]\nclient-user-required = true",
+                           "[security]\ncert-path = \"c\"",
+                           "[security]\nca-path = \"c\"",
+                           "[security]\ncert-allowed-cn = [\"c\"]",
+                           "[security]\nmtls = true"}) {
     const Status status = Toml(text).ValidateAndAdjust();
     EXPECT_EQ(status.code(), Code::kInvalidServerOption) << text;
   }

@@ -118,7 +118,7 @@ Result<ChangefeedInfo> ChangefeedService::Create(ChangefeedSpec* spec,
   RETURN_UNEXPECTED_IF_ERROR(CheckSpec(*spec));
   RETURN_UNEXPECTED_IF_ERROR(CheckIsNew(spec->id));
   RETURN_UNEXPECTED_IF_ERROR(CheckStart(spec));
-  HeldSafePoint safe_point(tikv_.pd(), "ticdc-creating-" + spec->id);
+  HeldSafePoint safe_point(tikv_.pd(), paths_.gc_service() + "-creating-" + spec->id);
   if (spec->config.check_gc_safe_point) RETURN_UNEXPECTED_IF_ERROR(safe_point.Set(spec->start_ts));
   RETURN_UNEXPECTED_IF_ERROR(CheckTables(spec->config, spec->start_ts, accept));
   RETURN_UNEXPECTED_IF_ERROR(CheckSink(spec->sink_uri, spec->config, spec->time_zone));
@@ -239,7 +239,7 @@ Status ChangefeedService::OverwriteCheckpoint(const ChangefeedId& id, Ts ts) {
   if (ts > now)
     return Status(Code::kCliCheckpointTs, "checkpoint-ts {} is in the future, it is {} now", ts,
                   now);
-  HeldSafePoint safe_point(tikv_.pd(), "ticdc-resuming-" + id);
+  HeldSafePoint safe_point(tikv_.pd(), paths_.gc_service() + "-resuming-" + id);
   RETURN_IF_ERROR(safe_point.Set(ts));
   ASSIGN_OR_RETURN_STATUS(const std::optional<EtcdKv> kv, etcd_.Get(paths_.Status(id)));
   // As of a changefeed that begins there: no DDL before it is of any concern.

@@ -119,9 +119,9 @@ Result<ApiReply> QueryTso(ApiContext& context) {
 }
 
 Result<ApiReply> DeleteSafePoint(ApiContext& context) {
-  ASSIGN_OR_RETURN(
-      [[maybe_unused]] const Ts kept,
-      context.pd().UpdateServiceGcSafePoint("ticdc", std::chrono::seconds(0), Ts::Max()));
+  ASSIGN_OR_RETURN([[maybe_unused]] const Ts kept,
+                   context.pd().UpdateServiceGcSafePoint(context.paths().gc_service(),
+                                                         std::chrono::seconds(0), Ts::Max()));
   return ApiReply::Json(OrderedJson::object());
 }
 

@@ -135,8 +135,8 @@ class DirectAccess : public ClusterAccess {
 
   Status DeleteServiceGcSafePoint() override {
     ASSIGN_OR_RETURN_STATUS(TiKvClient * tikv, TiKv());
-    const auto kept =
-        tikv->pd().UpdateServiceGcSafePoint("ticdc", std::chrono::seconds(0), Ts::Max());
+    const auto kept = tikv->pd().UpdateServiceGcSafePoint(paths_.gc_service(),
+                                                          std::chrono::seconds(0), Ts::Max());
     return kept ? Status::Ok() : kept.error();
   }
 

@@ -33,8 +33,10 @@ struct ServerFlags {
 std::vector<std::string> SplitCommas(const std::string& text) {
   std::vector<std::string> parts;
   std::stringstream stream(text);
-  for (std::string part; std::getline(stream, part, ',');)
+  for (std::string part; std::getline(stream, part, ',');) {
+    std::erase(part, ' ');
     if (!part.empty()) parts.push_back(part);
+  }
   return parts;
 }
 
