@@ -13,11 +13,27 @@
 namespace cdc {
 namespace {
 
+// Calls `visit(name, member)` for each key of an event filter.
+template <typename Rule, typename Visitor>
+void ForEachEventFilterKey(Rule& rule, Visitor visit) {
+  visit("matcher", rule.matcher);
+  visit("ignore-event", rule.ignore_event);
+  visit("ignore-sql", rule.ignore_sql);
+  visit("ignore-insert-value-expr", rule.ignore_insert_value_expr);
+  visit("ignore-update-new-value-expr", rule.ignore_update_new_value_expr);
+  visit("ignore-update-old-value-expr", rule.ignore_update_old_value_expr);
+  visit("ignore-delete-value-expr", rule.ignore_delete_value_expr);
+}
+
 void ReadFilter(TreeReader& tree, FilterConfig* filter) {
   tree.Read("rules", &filter->rules);
   tree.Read("ignore-txn-start-ts", &filter->ignore_txn_start_ts);
-  for (const char* key :
-       {"event-filters", "ddl-allow-list", "do-tables", "do-dbs", "ignore-tables", "ignore-dbs"})
+  tree.List("event-filters", [filter](TreeReader& rule) {
+    ForEachEventFilterKey(filter->event_filters.emplace_back(),
+                          [&rule](const char* key, auto& field) { rule.Read(key, &field); });
+    rule.KeepsTo("ignore-update-only-columns", Json::array());
+  });
+  for (const char* key : {"ddl-allow-list", "do-tables", "do-dbs", "ignore-tables", "ignore-dbs"})
     tree.KeepsTo(key, Json::array());
 }
 
@@ -63,7 +79,6 @@ void ReadKafka(TreeReader& tree, KafkaConfig* kafka) {
 
 // Keys of sinks and encoders that this version does not have, with what they are without being set.
 void KeepToSinkDefaults(TreeReader& tree) {
-  tree.KeepsTo("column-selectors", Json::array());
   tree.KeepsTo("schema-registry", "");
   tree.KeepsTo("encoder-concurrency", 32U);
   tree.KeepsTo("terminator", "\r\n");
@@ -113,6 +128,11 @@ void ReadSink(TreeReader& tree, SinkConfig* sink) {
     rule.Read("columns", &out.columns);
     rule.KeepsTo("target-schema", "");
     rule.KeepsTo("target-table", "");
+  });
+  tree.List("column-selectors", [sink](TreeReader& selector) {
+    ColumnSelector& out = sink->column_selectors.emplace_back();
+    selector.Read("matcher", &out.matcher);
+    selector.Read("columns", &out.columns);
   });
   // The form that dispatchers had in the first versions.
   tree.List("dispatch-rules", [sink](TreeReader& rule) {
@@ -261,6 +281,9 @@ Json SinkToJson(const SinkConfig& sink) {
                                   {"topic", rule.topic},
                                   {"index", rule.index},
                                   {"columns", rule.columns}});
+  for (const ColumnSelector& selector : sink.column_selectors)
+    out["column-selectors"].push_back(
+        {{"matcher", selector.matcher}, {"columns", selector.columns}});
   if (Json kafka = KafkaToJson(sink.kafka); !kafka.empty()) out["kafka-config"] = std::move(kafka);
   if (Json mysql = MySqlToJson(sink.mysql); !mysql.empty()) out["mysql-config"] = std::move(mysql);
   return out;
@@ -361,7 +384,7 @@ Result<ReplicaConfig> ReplicaConfig::FromJson(std::string_view text) {
 }
 
 std::string ReplicaConfig::ToJson() const {
-  const Json json = {
+  Json json = {
       {"memory-quota", memory_quota},
       {"case-sensitive", case_sensitive},
       {"enable-old-value", true},  // for readers of the time when it could be off
@@ -374,6 +397,10 @@ std::string ReplicaConfig::ToJson() const {
       {"sink", SinkToJson(sink)},
       {"scheduler", {{"type", scheduler.type}, {"polling-time", scheduler.polling_time}}},
   };
+  for (const EventFilterRule& rule : filter.event_filters) {
+    Json& out = json["filter"]["event-filters"].emplace_back(Json::object());
+    ForEachEventFilterKey(rule, [&out](const char* key, const auto& field) { out[key] = field; });
+  }
   // Names come from users and may be any bytes.
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }

@@ -14,9 +14,23 @@
 
 namespace cdc {
 
+// Rows and schema changes of the tables that `matcher` takes are left out where one of the others
+// fits them.
+struct EventFilterRule {
+  std::vector<std::string> matcher;
+  std::vector<std::string> ignore_event;  // "insert", "drop table", "all ddl" …
+  std::vector<std::string> ignore_sql;    // regular expressions on a schema change's statement
+  // SQL conditions on a row's values; "": none.
+  std::string ignore_insert_value_expr;
+  std::string ignore_update_new_value_expr;
+  std::string ignore_update_old_value_expr;
+  std::string ignore_delete_value_expr;
+};
+
 struct FilterConfig {
   std::vector<std::string> rules = {"*.*"};
   std::vector<uint64_t> ignore_txn_start_ts;
+  std::vector<EventFilterRule> event_filters;
 };
 
 struct MounterConfig {
@@ -29,6 +43,13 @@ struct DispatchRule {
   std::string partition;
   std::string topic;
   std::string index;
+  std::vector<std::string> columns;
+};
+
+// Of the tables that `matcher` takes, only these columns are sent: names with '*' and '?', or left
+// out with a leading '!'. The first one that matches a table decides.
+struct ColumnSelector {
+  std::vector<std::string> matcher;
   std::vector<std::string> columns;
 };
 
@@ -53,6 +74,7 @@ struct MySqlConfig {  // sink.mysql-config; the URI's parameters win
 struct SinkConfig {
   std::string protocol;
   std::vector<DispatchRule> dispatchers;
+  std::vector<ColumnSelector> column_selectors;
   std::string transaction_atomicity;  // "", "none", "table"
   std::optional<bool> safe_mode;
   // What messages hold; only for message queues.

@@ -233,6 +233,37 @@ TEST(ReplicaConfig, NamesEachUnknownKey) {
   EXPECT_THAT(refusal, HasSubstr("nope"));
 }
 
+TEST(ReplicaConfig, EventFiltersAndColumnSelectorsSurviveTheirJson) {
+  const ReplicaConfig config = Toml(R"(
+[[filter.event-filters]]
+matcher = ["a.*"]
+ignore-event = ["insert", "all ddl"]
+ignore-sql = ["^drop"]
+ignore-insert-value-expr = "id > 1"
+ignore-update-new-value-expr = "id > 2"
+ignore-update-old-value-expr = "id > 3"
+ignore-delete-value-expr = "id > 4"
+[[sink.column-selectors]]
+matcher = ["a.b"]
+columns = ["x*", "!y"]
+)");
+  for (const ReplicaConfig& read : {config, ReplicaConfig::FromJson(config.ToJson()).value(),
+                                    ReplicaConfig::FromApiJson(config.ToApiJson()).value()}) {
+    ASSERT_EQ(read.filter.event_filters.size(), 1u);
+    const EventFilterRule& rule = read.filter.event_filters[0];
+    EXPECT_THAT(rule.matcher, ElementsAre("a.*"));
+    EXPECT_THAT(rule.ignore_event, ElementsAre("insert", "all ddl"));
+    EXPECT_THAT(rule.ignore_sql, ElementsAre("^drop"));
+    EXPECT_EQ(rule.ignore_insert_value_expr, "id > 1");
+    EXPECT_EQ(rule.ignore_update_new_value_expr, "id > 2");
+    EXPECT_EQ(rule.ignore_update_old_value_expr, "id > 3");
+    EXPECT_EQ(rule.ignore_delete_value_expr, "id > 4");
+    ASSERT_EQ(read.sink.column_selectors.size(), 1u);
+    EXPECT_THAT(read.sink.column_selectors[0].matcher, ElementsAre("a.b"));
+    EXPECT_THAT(read.sink.column_selectors[0].columns, ElementsAre("x*", "!y"));
+  }
+}
+
 TEST(ReplicaConfig, RefusesByNameWhatItDoesNotActOn) {
   EXPECT_THAT(Refusal("enable-sync-point = true"), HasSubstr("enable-sync-point = true"));
   EXPECT_THAT(Refusal("enable-old-value = false"), HasSubstr("enable-old-value"));
@@ -240,8 +271,8 @@ TEST(ReplicaConfig, RefusesByNameWhatItDoesNotActOn) {
   EXPECT_THAT(Refusal("[consistent]\nlevels = \"none\""), HasSubstr("consistent.levels"));
   EXPECT_THAT(Refusal("[sink.kafka-config.codec-config]\navro-enable-watermark = true"),
               HasSubstr("sink.kafka-config.codec-config.avro-enable-watermark"));
-  EXPECT_THAT(Refusal("[[filter.event-filters]]\nmatcher = [\"a.b\"]"),
-              HasSubstr("filter.event-filters"));
+  EXPECT_THAT(Refusal("[[filter.event-filters]]\nignore-update-only-columns = [\"a\"]"),
+              HasSubstr("filter.event-filters[0].ignore-update-only-columns"));
   EXPECT_THAT(Refusal("[scheduler]\nenable-table-across-nodes = true"),
               HasSubstr("scheduler.enable-table-across-nodes"));
   EXPECT_THAT(Refusal("[sink.debezium]\noutput-old-value = false"), HasSubstr("sink.debezium"));

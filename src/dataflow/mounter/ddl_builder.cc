@@ -308,6 +308,8 @@ class Builder {
       for (const Entry& entry : entries_) event.tables.push_back(DeltaOf(entry));
     NameEvent(schema_level, &event);
     event.query = ReplicatedQuery(job_, event, all);
+    // Like one that a rule of tables leaves out: the history has it, sinks do not.
+    event.replicate &= !filter_.IgnoresDdl(event);
     return std::make_shared<const DdlEvent>(std::move(event));
   }
 

@@ -14,8 +14,10 @@ namespace {
 
 class RuleFilter : public Filter {
  public:
-  RuleFilter(const ReplicaConfig& config, std::unique_ptr<TableFilter> rules)
+  RuleFilter(const ReplicaConfig& config, std::unique_ptr<TableFilter> rules,
+             std::unique_ptr<EventFilters> events)
       : rules_(std::move(rules)),
+        events_(std::move(events)),
         ignored_start_ts_(config.filter.ignore_txn_start_ts.begin(),
                           config.filter.ignore_txn_start_ts.end()),
         force_replicate_(config.force_replicate),
@@ -36,12 +38,17 @@ class RuleFilter : public Filter {
     return !ignored_start_ts_.empty() && ignored_start_ts_.contains(start_ts.raw());
   }
   bool LeavesOutIneligible() const override { return leaves_out_ineligible_; }
+  bool IgnoresDdl(const DdlEvent& ddl) const override { return events_->IgnoresDdl(ddl); }
+  Result<std::unique_ptr<const RowFilter>> RowFilterFor(const TableInfo& table) const override {
+    return events_->ForTable(table);
+  }
   bool ReplicatesBdrRole(std::string_view role) const override {
     return !bdr_mode_ || role == "primary";
   }
 
  private:
   const std::unique_ptr<TableFilter> rules_;
+  const std::unique_ptr<EventFilters> events_;
   const std::unordered_set<uint64_t> ignored_start_ts_;
   const bool force_replicate_;
   const bool leaves_out_ineligible_;
@@ -55,7 +62,9 @@ Result<std::unique_ptr<Filter>> Filter::Create(const ReplicaConfig& config) {
   const std::vector<std::string>& rules =
       config.filter.rules.empty() ? kEverything : config.filter.rules;
   ASSIGN_OR_RETURN(auto parsed, TableFilter::Parse(rules, config.case_sensitive));
-  return std::make_unique<RuleFilter>(config, std::move(parsed));
+  ASSIGN_OR_RETURN(auto events,
+                   EventFilters::Create(config.filter.event_filters, config.case_sensitive));
+  return std::make_unique<RuleFilter>(config, std::move(parsed), std::move(events));
 }
 
 bool Filter::IsSystemSchema(std::string_view schema) {

@@ -6,6 +6,7 @@
 
 #include "base/status.h"
 #include "config/replica_config.h"
+#include "dataflow/mounter/filter_events.h"
 #include "model/ddl_event.h"
 #include "model/table_info.h"
 
@@ -31,6 +32,12 @@ class Filter {
   // Whether a table that can't be captured from its beginning on (it lost its key, or came in by a
   // RENAME) is left out with a warning (ignore-ineligible-table) instead of failing the changefeed.
   virtual bool LeavesOutIneligible() const = 0;
+  // `filter.event-filters`: schema changes that stay upstream, and the rules for a table's rows
+  // (null: none; errors: kExpressionColumn).
+  virtual bool IgnoresDdl(const DdlEvent& /*ddl*/) const { return false; }
+  virtual Result<std::unique_ptr<const RowFilter>> RowFilterFor(const TableInfo& /*table*/) const {
+    return nullptr;
+  }
   // Whether a DDL that ran under this BDR role ("primary", "secondary" or "") is replicated.
   virtual bool ReplicatesBdrRole(std::string_view role) const = 0;
   // Whether DDL of this kind is replicated at all. Kinds that only concern the upstream cluster

@@ -33,7 +33,8 @@ class RowMounter final : public Mounter {
 
   // The version that decodes rows now. Null before the first row, and after the table is gone.
   TableInfoPtr table_;
-  std::unique_ptr<RowDecoder> decoder_;  // of table_
+  std::unique_ptr<RowDecoder> decoder_;          // of table_
+  std::unique_ptr<const RowFilter> row_filter_;  // of table_; null: all rows pass
   // Rows with a commit ts in [first, last] are known to belong to table_.
   Ts table_first_ = Ts::Max();
   Ts table_last_;
@@ -64,6 +65,10 @@ Status RowMounter::UseTableAt(Ts commit_ts) {
   // A table that was there before and is not now has been dropped or truncated; rows that
   // transactions of an older schema still wrote to it are lost in the upstream, too.
   if (table != table_) {
+    row_filter_.reset();
+    if (table != nullptr) {
+      ASSIGN_OR_RETURN_STATUS(row_filter_, filter_.RowFilterFor(*table));
+    }
     table_ = std::move(table);
     decoder_ = table_ == nullptr ? nullptr : std::make_unique<RowDecoder>(*table_, zone_);
   }
@@ -101,16 +106,18 @@ Status RowMounter::MountEvent(const KvEvent& event, RowBatch* batch) {
   if (!before.empty() && std::equal(before.begin(), before.end(), after.begin(), after.end(),
                                     [](const Datum& a, const Datum& b) { return SameValue(a, b); }))
     return Status::Ok();
-  if (batch->tables.empty() || batch->tables.back() != table_) batch->tables.push_back(table_);
   const size_t bytes = event.key.size() + new_value.size() + event.old_value.size() +
                        (before.size() + after.size()) * sizeof(Datum);
-  batch->rows.push_back({.table = table_.get(),
-                         .physical_id = physical_,
-                         .start_ts = event.start_ts,
-                         .commit_ts = event.commit_ts,
-                         .before = before,
-                         .after = after,
-                         .bytes = bytes});
+  const RowChange row{.table = table_.get(),
+                      .physical_id = physical_,
+                      .start_ts = event.start_ts,
+                      .commit_ts = event.commit_ts,
+                      .before = before,
+                      .after = after,
+                      .bytes = bytes};
+  if (row_filter_ && row_filter_->Ignores(row)) return Status::Ok();
+  if (batch->tables.empty() || batch->tables.back() != table_) batch->tables.push_back(table_);
+  batch->rows.push_back(row);
   batch->bytes += bytes;
   return Status::Ok();
 }

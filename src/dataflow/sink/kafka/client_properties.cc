@@ -4,6 +4,8 @@
 
 #include <fmt/ranges.h>
 
+#include "dataflow/sink/kafka/oauth_token.h"
+
 namespace cdc {
 namespace {
 
@@ -55,7 +57,8 @@ void AddSasl(const KafkaSasl& sasl, KafkaProperties* out) {
       (*out)["sasl.kerberos.keytab"] = sasl.kerberos_keytab;
       return;
     case KafkaSasl::Mechanism::kOauth:
-      (*out)["sasl.mechanisms"] = "OAUTHBEARER";  // the token comes from a callback
+      (*out)["sasl.mechanisms"] = "OAUTHBEARER";
+      (*out)["sasl.oauthbearer.config"] = OauthSettings(sasl);  // for the callback of MakeClient
       return;
   }
 }

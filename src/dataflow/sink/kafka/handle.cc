@@ -1,8 +1,10 @@
 #include "dataflow/sink/kafka/handle.h"
 
 #include <array>
+#include <chrono>
 
 #include "base/log.h"
+#include "dataflow/sink/kafka/oauth_token.h"
 
 namespace cdc {
 namespace {
@@ -14,6 +16,26 @@ void OnLog(const rd_kafka_t* client, int level, const char* facility, const char
   LogMessage(level <= kWarning ? LogLevel::kWarn : LogLevel::kDebug,
              fmt::format("kafka client, name={} facility={} text=\"{}\"",
                          client == nullptr ? "" : rd_kafka_name(client), facility, text));
+}
+
+// On librdkafka's background thread, which may wait.
+void OnTokenNeeded(rd_kafka_t* client, const char* settings, void*) {
+  const auto sasl = ParseOauthSettings(settings == nullptr ? "" : settings);
+  auto token = sasl ? FetchOauthToken(*sasl) : Unexpected(sasl.error());
+  std::array<char, kKafkaErrorTextBytes> text{};
+  if (token) {
+    const auto end = std::chrono::system_clock::now() + token->lifetime;
+    const auto end_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(end.time_since_epoch()).count();
+    if (rd_kafka_oauthbearer_set_token(client, token->token.c_str(), end_ms,
+                                       sasl->oauth_client_id.c_str(), nullptr, 0, text.data(),
+                                       text.size()) == RD_KAFKA_RESP_ERR_NO_ERROR)
+      return;
+    token = Error(Code::kKafkaAuthorization, "{}", text.data());
+  }
+  LogWarn("no token for a kafka client, name={} error=\"{}\"", rd_kafka_name(client),
+          token.error().ToString());
+  rd_kafka_oauthbearer_set_token_failure(client, std::string(token.error().message()).c_str());
 }
 
 bool IsAuthorization(rd_kafka_resp_err_t error) {
@@ -39,6 +61,10 @@ Result<ConfHandle> MakeConf(const KafkaProperties& properties) {
         RD_KAFKA_CONF_OK)
       return Error(Code::kKafkaConfig, "Kafka client property {}: {}", name, text.data());
   rd_kafka_conf_set_log_cb(conf.get(), OnLog);
+  if (properties.contains("sasl.oauthbearer.config")) {
+    rd_kafka_conf_set_oauthbearer_token_refresh_cb(conf.get(), OnTokenNeeded);
+    rd_kafka_conf_enable_sasl_queue(conf.get(), 1);
+  }
   return conf;
 }
 
@@ -47,7 +73,17 @@ Result<ClientHandle> MakeClient(rd_kafka_type_t type, ConfHandle conf) {
   rd_kafka_t* client = rd_kafka_new(type, conf.get(), text.data(), text.size());
   if (client == nullptr) return Error(Code::kKafkaProducer, "{}", text.data());
   (void)conf.release();  // the client's now
-  return ClientHandle(client);
+  ClientHandle handle(client);
+  // Nobody polls while an administrative request waits.
+  if (rd_kafka_queue_t* sasl = rd_kafka_queue_get_sasl(client)) {
+    rd_kafka_queue_destroy(sasl);
+    if (rd_kafka_error_t* error = rd_kafka_sasl_background_callbacks_enable(client)) {
+      const std::string reason = rd_kafka_error_string(error);
+      rd_kafka_error_destroy(error);
+      return Error(Code::kKafkaProducer, "{}", reason);
+    }
+  }
+  return handle;
 }
 
 Status KafkaError(rd_kafka_resp_err_t error, Code otherwise, std::string_view what) {

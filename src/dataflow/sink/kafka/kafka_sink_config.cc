@@ -298,14 +298,19 @@ Result<KafkaSinkConfig> KafkaSinkConfig::Make(const Uri& uri, const ReplicaConfi
     RETURN_UNEXPECTED_IF_ERROR(parameters.Set(name, value));
   RETURN_UNEXPECTED_IF_ERROR(SetSecurity(uri.scheme == "kafka+ssl", parameters.security(),
                                          config.sink.kafka, &result.tls, &result.sasl));
-  if (result.sasl.mechanism == KafkaSasl::Mechanism::kOauth)
-    return Error(Code::kNotSupported, "sasl-mechanism oauthbearer is not there yet");
   if (result.codec.content_compatible) result.codec.only_output_updated_columns = true;
   RETURN_UNEXPECTED_IF_ERROR(SetLargeMessage(config.sink.kafka.large_message, &result));
   if (result.codec.delete_only_output_handle_key_columns && config.force_replicate)
     return Error(Code::kSinkConfig,
                  "delete-only-output-handle-key-columns excludes force-replicate: tables without "
                  "a key have no such columns");
+  ASSIGN_OR_RETURN(result.column_selectors,
+                   ColumnSelectors::Create(config.sink.column_selectors, config.case_sensitive));
+  if (result.column_selectors)
+    result.codec.selects_column = [selectors = result.column_selectors](const TableInfo& table,
+                                                                        const ColumnInfo& column) {
+      return selectors->Selects(table, column.name);
+    };
   RETURN_UNEXPECTED_IF_ERROR(result.codec.Validate());
   return result;
 }

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "config/replica_config.h"
 #include "config/uri.h"
 #include "dataflow/codec/codec_options.h"
+#include "dataflow/dispatcher/column_selector.h"
 #include "model/ids.h"
 
 namespace cdc {
@@ -77,7 +79,8 @@ struct KafkaSinkConfig {
   // `codec.max_batch_bytes` is max-message-bytes (10 MiB). The hard limit, codec.max_message_bytes,
   // is the topic's own once that is known.
   CodecOptions codec;
-  bool output_raw_change_event = false;  // true: updates of keys stay updates
+  std::shared_ptr<const ColumnSelectors> column_selectors;  // null: none
+  bool output_raw_change_event = false;                     // true: updates of keys stay updates
 
   // No message waits longer for its acknowledgement; then the changefeed's run ends.
   static constexpr std::chrono::milliseconds kDeliveryTimeout{120'000};

@@ -68,6 +68,7 @@ Status RowSender::SendTable(Worker& worker, std::span<const RowChange> rows, Del
   CDC_CHECK(topic != nullptr, "the topic of {}.{} is not open", table.schema, table.name);
   const PartitionRule& rule = router_.PartitionRuleOf(table.schema, table.name);
   ASSIGN_OR_RETURN_STATUS(const TablePartitioner partitioner, rule.For(table));
+  if (config_.column_selectors) RETURN_IF_ERROR(config_.column_selectors->Check(table));
   ASSIGN_OR_RETURN_STATUS(EventEncoder * encoder, EncoderFor(worker, topic->message_bytes_max));
 
   worker.by_partition.resize(
