@@ -1,0 +1,37 @@
+// Any bytes as a message of each protocol that the consumer reads: a byte for the protocol, one for
+// the length of the key, key and value. What is understood must make a statement or an error.
+#include <cstdint>
+
+#include "edge/consumer/message_decoder.h"
+#include "edge/consumer/row_sql.h"
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  if (size < 2) return 0;
+  std::unique_ptr<cdc::MessageDecoder> decoder;
+  switch (data[0] % 3) {
+    case 0:
+      decoder = cdc::MakeOpenProtocolDecoder();
+      break;
+    case 1:
+      decoder = cdc::MakeCanalJsonDecoder();
+      break;
+    default:
+      decoder = cdc::MakeSimpleJsonDecoder();
+  }
+  const std::string_view rest(reinterpret_cast<const char*>(data + 2), size - 2);
+  const size_t key = std::min<size_t>(data[1], rest.size());
+  std::vector<cdc::ConsumedEvent> events;
+  (void)decoder->Decode(rest.substr(0, key), rest.substr(key), &events);
+  for (const cdc::ConsumedEvent& event : events) {
+    const auto* row = std::get_if<cdc::ConsumedRow>(&event);
+    if (row == nullptr) continue;
+    cdc::DownstreamTable table;
+    for (const auto* columns : {&row->before, &row->after})
+      for (const cdc::ConsumedColumn& column : *columns)
+        table.columns[column.name] = {.type = "float", .binary = column.key};
+    cdc::RowSql sql;
+    (void)sql.Add(*row, table);
+    (void)sql.Finish();
+  }
+  return 0;
+}
