@@ -1,6 +1,5 @@
 """cdc-replay into a real Kafka broker: what arrives, also when the broker misbehaves."""
 
-import json
 import re
 import threading
 import uuid
@@ -10,7 +9,7 @@ import pytest
 from harness import programs
 from harness.cases import case_named
 from harness.cdc import run
-from harness.kafka import KafkaBroker, read_lines
+from harness.kafka import KafkaBroker, read_lines, rows_by_key
 from harness.process import wait_until
 
 DEADLINE_S = 180
@@ -116,19 +115,6 @@ def test_a_row_above_the_topics_limit_fails_with_its_table_and_size(kafka, topic
     kafka.create_topic(topic, 1, max_message_bytes="100000")
     ended = refusal("18_wide_rows", kafka.sink_uri(topic, "protocol=canal-json"))
     assert re.search(r"CDC:ErrMessageTooLarge\]a row of c18_wide_rows\.\w+ .* \d+ bytes", ended)
-
-
-def rows_by_key(messages) -> dict:
-    """Commit timestamps of each row's messages, in the order of the topic."""
-    found: dict = {}
-    for m in messages:
-        row = json.loads(m.value)
-        if row["isDdl"] or row["type"] == "TIDB_WATERMARK":
-            continue
-        keys = tuple(row["data"][0][name] for name in row["pkNames"])
-        place = (row["database"], row["table"], keys)
-        found.setdefault(place, []).append(row["_tidb"]["commitTs"])
-    return found
 
 
 def test_nothing_is_lost_and_order_kept_when_the_broker_is_killed(kafka, topic, tmp_path):

@@ -15,6 +15,8 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from . import programs
+from .cdc import Ended, run
 from .process import Failed, Program, free_port, wait_until
 from .programs import REPOSITORY
 
@@ -51,6 +53,7 @@ class StoredMessage:
     key: bytes | None
     value: bytes | None
     headers: dict = field(default_factory=dict)
+    timestamp_ms: int = 0
 
 
 class KafkaBroker(Program):
@@ -76,7 +79,7 @@ class KafkaBroker(Program):
             self._configure(properties)
             format_data = ["kafka.tools.StorageTool", "format", "-c", str(properties)]
             done = subprocess.run(
-                [*java, *format_data, "-t", "dGlkZXdpcmUtdGVzdHM"],
+                [*java, *format_data, "-t", "dGlkZXdpcmUtdGVzdHM", *self._format_options()],
                 capture_output=True,
                 text=True,
                 check=False,
@@ -87,10 +90,24 @@ class KafkaBroker(Program):
         self.wait_ready(self._answers, 90)
         return self
 
+    def _format_options(self) -> list[str]:
+        return []
+
     def _configure(self, properties: Path) -> None:
         self.directory.mkdir(parents=True)
-        self.port, controller = free_port(), free_port()
-        settings = {
+        self.port = free_port()
+        settings = self._settings()
+        properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
+        (self.directory / "log4j.properties").write_text(
+            "log4j.rootLogger=WARN, out\n"
+            "log4j.appender.out=org.apache.log4j.ConsoleAppender\n"
+            "log4j.appender.out.layout=org.apache.log4j.PatternLayout\n"
+            "log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\n"
+        )
+
+    def _settings(self) -> dict[str, str]:
+        controller = free_port()
+        return {
             "process.roles": "broker,controller",
             "node.id": "1",
             "controller.quorum.voters": f"1@{self.host}:{controller}",
@@ -102,13 +119,6 @@ class KafkaBroker(Program):
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
         }
-        properties.write_text("".join(f"{key}={value}\n" for key, value in settings.items()))
-        (self.directory / "log4j.properties").write_text(
-            "log4j.rootLogger=WARN, out\n"
-            "log4j.appender.out=org.apache.log4j.ConsoleAppender\n"
-            "log4j.appender.out.layout=org.apache.log4j.PatternLayout\n"
-            "log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n\n"
-        )
 
     def _answers(self) -> bool:
         try:
@@ -136,6 +146,10 @@ class KafkaBroker(Program):
         found = self.admin().list_topics(timeout=_ANSWER_S).topics.get(topic)
         return len(found.partitions) if found else 0
 
+    def topics(self, prefix: str) -> list[str]:
+        found = self.admin().list_topics(timeout=_ANSWER_S).topics
+        return sorted(name for name in found if name.startswith(prefix))
+
     def messages(self, topic: str, deadline_s: float = 60) -> list[StoredMessage]:
         """All that is in the topic now, partition by partition."""
         found: list[StoredMessage] = []
@@ -143,6 +157,10 @@ class KafkaBroker(Program):
             for partition in range(self.partitions(topic)):
                 found += _read(consumer, topic, partition, deadline_s)
         return found
+
+    def timed_values(self, topic: str) -> list[tuple[int, bytes]]:
+        """All values that are in the topic now, each with its timestamp in milliseconds."""
+        return [(m.timestamp_ms, m.value) for m in self.messages(topic) if m.value]
 
     def has_messages(self, topic: str) -> bool:
         """False also while the topic has no leader yet."""
@@ -185,11 +203,67 @@ def _read(consumer: Consumer, topic: str, partition: int, deadline_s: float) -> 
         if message.error():
             raise Failed(f"reading {topic}: {message.error()}")
         found.append(
-            StoredMessage(topic, partition, message.offset(), message.key(), message.value())
+            StoredMessage(
+                topic,
+                partition,
+                message.offset(),
+                message.key(),
+                message.value(),
+                timestamp_ms=message.timestamp()[1],
+            )
         )
         return message.offset() + 1 >= end
 
     wait_until(f"{end} messages of {topic}/{partition}", poll, deadline_s, every_s=0)
+    return found
+
+
+@dataclass
+class TopicReplay:
+    """cdc-kafka-consumer: topics into a database."""
+
+    upstream_uri: str
+    downstream_uri: str
+    progress: Path | None = None
+    topics: list[str] = field(default_factory=list)  # beside that of the URI
+
+    def argv(self, target_ts: int | None = None) -> list[str]:
+        argv = [programs.find("cdc-kafka-consumer"), "--upstream-uri", self.upstream_uri]
+        argv += ["--downstream-uri", self.downstream_uri, "--tz", "UTC"]
+        argv += [f"--progress-file={self.progress}"] if self.progress else []
+        argv += [f"--topics={','.join(self.topics)}"] if self.topics else []
+        return argv + ([f"--target-ts={target_ts}"] if target_ts else [])
+
+    def run_to(self, target_ts: int, deadline_s: float) -> Ended:
+        """Until everything up to `target_ts` is applied."""
+        return run(self.argv(target_ts), deadline_s).ok()
+
+
+class ConsumerProgram(Program):
+    """A replay that goes on until it is stopped, and from where it was when it is started again."""
+
+    def __init__(self, directory: Path, replay: TopicReplay, name: str = "consumer"):
+        super().__init__(name, directory / f"{name}.log")
+        self.replay = replay
+
+    def start(self) -> "ConsumerProgram":
+        self.launch(self.replay.argv() + ["--log-level=info"])
+        return self
+
+    def ensure(self) -> "ConsumerProgram":
+        return self if self.alive() else self.start()
+
+
+def rows_by_key(messages: list[StoredMessage]) -> dict:
+    """Commit timestamps of each row's canal-json messages, in the order of each partition."""
+    found: dict = {}
+    for m in messages:
+        row = json.loads(m.value)
+        if row["isDdl"] or row["type"] == "TIDB_WATERMARK":
+            continue
+        keys = tuple(row["data"][0][name] for name in row["pkNames"])
+        place = (row["database"], row["table"], keys)
+        found.setdefault(place, []).append(row["_tidb"]["commitTs"])
     return found
 
 

@@ -1,0 +1,79 @@
+"""Recordings through Kafka and back: cdc-replay, a real broker, cdc-kafka-consumer, a database.
+
+The consumer knows only what messages say; what it brings must be what the MySQL sink brings.
+"""
+
+import uuid
+
+import pytest
+
+from compare_state import compare
+from harness import expectations
+from harness.cases import all_cases, case_named
+from harness.cdc import replay, write_config
+from harness.kafka import KafkaBroker, TopicReplay
+
+DEADLINE_S = 180
+pytestmark = pytest.mark.xdist_group("kafka")
+
+PROTOCOLS = {
+    "open": "protocol=open-protocol",
+    "canal": "protocol=canal-json&enable-tidb-extension=true",
+    "simple": "protocol=simple",
+}
+
+
+@pytest.fixture(scope="module")
+def kafka(scratch):
+    broker = KafkaBroker(scratch, "kafka-replay")
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.stop()
+
+
+def through_kafka(case, protocol, kafka, downstream, exceptions, folder, schema):
+    """Replays a case by way of a topic into an emptied downstream; what differs then."""
+    exceptions = exceptions + expectations.through_topics(case, into_mariadb=not schema)
+    skipped = [ts for p in expectations.skipped_ddls(exceptions) for ts in case.ddl_start_ts(p)]
+    rules = expectations.excluding_rules(case, exceptions)
+    config = write_config(folder / "feed.toml", rules, False, skipped)
+    with open(config, "a", encoding="utf-8") as more:
+        more.write('[[sink.dispatchers]]\nmatcher = ["*.*"]\npartition = "index-value"\n')
+    downstream.drop(case.meta["databases"])
+    topic = f"t-{uuid.uuid4().hex[:12]}"
+    uri = kafka.sink_uri(topic, PROTOCOLS[protocol])
+    kafka.create_topic(topic, 3, max_message_bytes=str(20 << 20))  # rows are up to 8 MB
+    replay(case.path, uri, config, DEADLINE_S).ok()
+    TopicReplay(uri, downstream.sink_uri()).run_to(case.meta["end_ts"], DEADLINE_S)
+    final = case.final_state()
+    expected = expectations.arriving(final, case, exceptions, force_replicate=False)
+    actual = downstream.dump(case.meta["databases"], like=final)
+    return compare(expected, actual, expectations.rules_for(case, exceptions, schema))
+
+
+CASES = [case.name for case in all_cases()]
+
+
+@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("protocol", ["open", "canal"])
+def test_recording_arrives_in_mariadb(name, protocol, kafka, mariadb, tmp_path):
+    case = case_named(name)
+    exceptions = (
+        expectations.in_mariadb(case)
+        + expectations.recorded(case)
+        + expectations.by_default_rules(case)
+    )
+    through_kafka(case, protocol, kafka, mariadb, exceptions, tmp_path, False).check()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_recording_arrives_in_tidb(name, kafka, tidb, tmp_path):
+    case = case_named(name)
+    exceptions = (
+        expectations.in_older_tidb(case)
+        + expectations.recorded(case)
+        + expectations.by_default_rules(case)
+    )
+    through_kafka(case, "simple", kafka, tidb, exceptions, tmp_path, True).check()
