@@ -77,6 +77,9 @@ DdlType DdlTypeOfQuery(std::string_view query) {
   if (word(0) == "TRUNCATE") return DdlType::kTruncateTable;
   if (word(0) == "RENAME") return DdlType::kRenameTable;
   if (word(0) == "ALTER" && database) return DdlType::kModifySchemaCharsetAndCollate;
+  if (word(0) == "ALTER" && word(3) == "REMOVE" && word(4) == "TTL")
+    return DdlType::kAlterTtlRemove;
+  if (word(0) == "ALTER" && word(3).starts_with("TTL")) return DdlType::kAlterTtlInfo;
   // Any change of a table: told apart further only by what its answer "already done" would mean.
   if (word(0) == "ALTER") return DdlType::kMultiSchemaChange;
   return DdlType::kNone;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cctype>
+#include <cmath>
+#include <cstdlib>
 
 #include "base/backoff.h"
 #include "base/log.h"
@@ -34,15 +36,22 @@ bool IsBinaryType(const std::string& type) {
 Connection::Outcome<DownstreamTable> Describe(Connection& connection, const ConsumedRow& row) {
   DownstreamTable table;
   const auto columns = connection.Query(
-      "SELECT COLUMN_NAME,DATA_TYPE,GENERATION_EXPRESSION FROM information_schema.COLUMNS WHERE " +
+      "SELECT COLUMN_NAME,DATA_TYPE,GENERATION_EXPRESSION,NUMERIC_PRECISION,NUMERIC_SCALE FROM "
+      "information_schema.COLUMNS WHERE " +
       Where(row));
   if (!columns) return std::unexpected(columns.error());
   for (const Connection::Row& column : *columns) {
     const std::string type = Lower(column[1].value_or(""));
-    table.columns[Lower(column[0].value_or(""))] = {
-        .type = type,
-        .binary = IsBinaryType(type),
-        .generated = column[2].has_value() && !column[2]->empty()};
+    DownstreamTable::Column& out = table.columns[Lower(column[0].value_or(""))];
+    out.type = type;
+    out.binary = IsBinaryType(type);
+    out.generated = column[2].has_value() && !column[2]->empty();
+    // NULL scale: a FLOAT without (M,D).
+    if (type == "float" && column[3] && column[4]) {
+      const int digits = std::atoi(column[3]->c_str());
+      const int scale = std::atoi(column[4]->c_str());
+      out.float_max = std::pow(10.0, digits - scale) - std::pow(10.0, -scale);
+    }
   }
   const auto keys = connection.Query(
       "SELECT INDEX_NAME,COLUMN_NAME,NULLABLE,SUB_PART FROM information_schema.STATISTICS WHERE "

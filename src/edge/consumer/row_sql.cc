@@ -28,13 +28,15 @@ bool IsNumber(const std::string& text) {
   });
 }
 
-// The DOUBLE that servers compare a FLOAT column with.
-Status AppendFloat(const std::string& text, std::string* out) {
+// The DOUBLE that servers compare a FLOAT column with. The FLOAT nearest to the largest value of a
+// FLOAT(M,D) may lie above it.
+Status AppendFloat(const std::string& text, double max, std::string* out) {
   float value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size())
     return Status(Code::kDecode, "'{}' is no FLOAT", text);
-  fmt::format_to(std::back_inserter(*out), "{:.17g}", static_cast<double>(value));
+  fmt::format_to(std::back_inserter(*out), "{:.17g}",
+                 std::clamp(static_cast<double>(value), -max, max));
   return Status::Ok();
 }
 
@@ -70,7 +72,8 @@ Status RowSql::AppendLiteral(const ConsumedColumn& column, const DownstreamTable
     return Status::Ok();
   }
   if (kind == Kind::kByColumn) kind = HoldsNumber(known->type) ? Kind::kNumber : Kind::kText;
-  if (kind != Kind::kNull && known->type == "float") return AppendFloat(text, out);
+  if (kind != Kind::kNull && known->type == "float")
+    return AppendFloat(text, known->float_max, out);
   switch (kind) {
     case Kind::kNull:
       *out += "NULL";

@@ -1,6 +1,7 @@
 // Rows of messages as SQL.
 #pragma once
 
+#include <limits>
 #include <map>
 #include <string>
 #include <vector>
@@ -13,9 +14,10 @@ namespace cdc {
 // What information_schema says about a table.
 struct DownstreamTable {
   struct Column {
-    std::string type;        // DATA_TYPE, in lower case
-    bool binary = false;     // a binary string
-    bool generated = false;  // not to be written
+    std::string type;                                      // DATA_TYPE, in lower case
+    bool binary = false;                                   // a binary string
+    bool generated = false;                                // not to be written
+    double float_max = std::numeric_limits<float>::max();  // FLOAT(M,D) holds less
   };
   std::map<std::string, Column> columns;  // by their names in lower case
   // Of the primary key, or else the first unique key without NULLs; lower case. Empty: none.

@@ -128,6 +128,9 @@ TEST(DdlTypeOfQuery, TellsStatementsByTheirWords) {
   EXPECT_EQ(DdlTypeOfQuery("drop schema a"), DdlType::kDropSchema);
   EXPECT_EQ(DdlTypeOfQuery("RENAME TABLE a TO b"), DdlType::kRenameTable);
   EXPECT_EQ(DdlTypeOfQuery("ALTER TABLE t DROP COLUMN c"), DdlType::kMultiSchemaChange);
+  EXPECT_EQ(DdlTypeOfQuery("ALTER TABLE `t` REMOVE TTL"), DdlType::kAlterTtlRemove);
+  EXPECT_EQ(DdlTypeOfQuery("ALTER TABLE t TTL_ENABLE = 'OFF'"), DdlType::kAlterTtlInfo);
+  EXPECT_EQ(DdlTypeOfQuery("ALTER TABLE t ADD ttl INT"), DdlType::kMultiSchemaChange);
   EXPECT_EQ(DdlTypeOfQuery("/* open"), DdlType::kNone);
 }
 
