@@ -21,6 +21,10 @@ function(cdc_module name)
                                                GTest::gmock GTest::gtest_main)
     add_test(NAME ${name} COMMAND ${name}_test)
     set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
+    if(CDC_TSAN)
+      set_tests_properties(${name} PROPERTIES ENVIRONMENT
+        "TSAN_OPTIONS=ignore_noninstrumented_modules=1 suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
+    endif()
   endif()
 endfunction()
 

@@ -54,53 +54,31 @@ ANYWHERE: dict[str, list[Exception_]] = {
 }
 
 _VECTOR = "MariaDB 10.11 has no VECTOR type"
-_EXPRESSION_INDEX = "MariaDB has no indexes on expressions"
 _NO_RECOVER = "MariaDB cannot bring a dropped table back (RECOVER, FLASHBACK)"
 _CHECK = "MariaDB has no [NOT] ENFORCED for a CHECK"
 
 MARIADB: dict[str, list[Exception_]] = {
-    "02_types_string": [Exclude("colls", "MariaDB has no collations utf8mb4_0900_*")],
-    "04_types_json_enum_set_vector": [
-        Exclude("vecs", _VECTOR),
-        Exclude("jmv", "MariaDB has no multi-valued indexes"),
-    ],
-    "05_keys": [Exclude("idx_mix", _EXPRESSION_INDEX)],
+    "04_types_json_enum_set_vector": [Exclude("vecs", _VECTOR)],
     "07_generated_columns": [
         Exclude("g_pk", "MariaDB refuses NOT NULL on a generated column"),
-        Exclude("g_uk", "MariaDB refuses NOT NULL on a generated column"),
         Exclude("g_types", "MariaDB refuses DATETIME + INTERVAL in a generated column"),
     ],
     "08_defaults_add_column": [Exclude("d4", "MariaDB has no UUID_TO_BIN()")],
-    "10_ddl_tables": [
-        Exclude("rec*", _NO_RECOVER),
-        Exclude("opt_engine", "InnoDB refuses ROW_FORMAT=DYNAMIC together with KEY_BLOCK_SIZE"),
-    ],
-    "11_ddl_index": [
-        Exclude("sp", _VECTOR),
-        Exclude("sp_partial", "MariaDB has no partial indexes"),
-        SkipDdl(r"ADD INDEX `?kexpr`? *\(\(", _EXPRESSION_INDEX),
-    ],
-    "12_ddl_database": [
-        SkipDdl(r"COLLATE =? ?utf8mb4_0900_ai_ci", "MariaDB has no collations utf8mb4_0900_*"),
-        Exclude("c12_ddl_database_fb*.*", _NO_RECOVER),
-    ],
+    "10_ddl_tables": [Exclude("rec*", _NO_RECOVER)],
+    "11_ddl_index": [Exclude("sp", _VECTOR)],
+    "12_ddl_database": [Exclude("c12_ddl_database_fb*.*", _NO_RECOVER)],
     "13_partitions": [
-        Exclude("l", "MariaDB reorganizes partitions only where they are neighbours"),
-        Exclude("lc", "MariaDB has no DEFAULT among the values of a list partition"),
         Exclude("gi", "MariaDB has no global indexes: a unique key holds the partitioning columns"),
         Exclude("ex*", "MariaDB 10.11 has no EXCHANGE PARTITION ... WITHOUT VALIDATION"),
-        Exclude("pl2", "it is made LIKE ex"),
     ],
     "14_views_sequences_temp": [
         Exclude("tmp_global", "MariaDB has no global temporary tables"),
     ],
     "18_wide_rows": [
-        Exclude("w500", "MariaDB: a row holds at most 8126 bytes besides its blobs"),
         Exclude("w1000", "MariaDB: a row holds at most 8126 bytes besides its blobs"),
     ],
-    "27_check_constraints": [Exclude("c", _CHECK), Exclude("off_", _CHECK)],
+    "27_check_constraints": [Exclude("c", _CHECK)],
 }
-MARIADB["12_ddl_database_safe"] = MARIADB["12_ddl_database"][:1]
 MARIADB["14_views_sequences_temp_safe"] = MARIADB["14_views_sequences_temp"]
 
 _OLDER_MODIFY = "the playground's TiDB refuses MODIFY COLUMN with a new type on a partitioned table"

@@ -17,7 +17,7 @@ struct NetRow {
   std::span<const Datum> before;  // an image with the row's handle, whenever the row was there
   std::span<const Datum> after;   // empty: the row is gone
   bool existed = false;           // before the first change
-  bool merged = false;            // of several changes: any column may differ
+  bool merged = false;            // of several changes
   bool split = false;             // an update that must be a DELETE first and an INSERT later
   size_t bytes = 0;
   uint32_t next = 0;  // of the same hash; NetRows' own, 1-based

@@ -9,9 +9,25 @@ namespace {
 // Generated columns are the downstream's to compute.
 bool IsWritten(const ColumnInfo& column) { return !column.is_generated(); }
 
-bool Changed(const TableInfo& table, const NetRow& row, size_t column) {
-  return IsWritten(*table.columns[column]) &&
-         (row.merged || !SameValue(row.before[column], row.after[column]));
+bool IsHandle(const TableInfo& table, size_t column) {
+  return std::ranges::count(table.handle_key, static_cast<int>(column)) != 0;
+}
+
+// Calls `set` for each column that an UPDATE sets: all but the handle, which it is found by. Also
+// those that did not change: ON UPDATE CURRENT_TIMESTAMP must not touch them, and a row that
+// differs for whatever reason is right again afterwards. A table of nothing but its handle sets
+// that.
+template <typename Set>
+void ForEachSetColumn(const TableInfo& table, const Set& set) {
+  bool any = false;
+  for (const bool handle : {false, true}) {
+    if (any) return;
+    for (size_t i = 0; i < table.columns.size(); ++i) {
+      if (!IsWritten(*table.columns[i]) || IsHandle(table, i) != handle) continue;
+      set(i);
+      any = true;
+    }
+  }
 }
 
 // With a global index a key's value may go from one partition to another, whose rows come through
@@ -38,12 +54,6 @@ bool ComparesExactly(const Datum& value) {
     default:
       return false;
   }
-}
-
-bool AnyChanged(const TableInfo& table, const NetRow& row) {
-  for (size_t i = 0; i < table.columns.size(); ++i)
-    if (Changed(table, row, i)) return true;
-  return false;
 }
 
 }  // namespace
@@ -210,19 +220,17 @@ void StatementBuilder::Updates(const TableInfo& table, std::span<const NetRow* c
 }
 
 void StatementBuilder::UpdateOne(const TableInfo& table, const NetRow& row) {
-  const bool all = !AnyChanged(table, row);
   BeginStatement(&table);
   writer_.Text("UPDATE ");
   writer_.Table(table);
   const char* separator = " SET ";
-  for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (!(all ? IsWritten(*table.columns[i]) : Changed(table, row, i))) continue;
+  ForEachSetColumn(table, [&](size_t i) {
     writer_.Text(separator);
     separator = ",";
     writer_.Identifier(table.columns[i]->name);
     writer_.Text("=");
     StoredValue(row.after[i], table.columns[i]->type);
-  }
+  });
   writer_.Text(" WHERE ");
   RowCondition(table, row.before);
   EndStatement(1);
@@ -233,12 +241,8 @@ void StatementBuilder::UpdateMany(const TableInfo& table, std::span<const NetRow
   writer_.Text("UPDATE ");
   writer_.Table(table);
   const char* separator = " SET ";
-  const bool all =
-      std::ranges::none_of(rows, [&](const NetRow* row) { return AnyChanged(table, *row); });
-  for (size_t i = 0; i < table.columns.size(); ++i) {
+  ForEachSetColumn(table, [&](size_t i) {
     const ColumnInfo& column = *table.columns[i];
-    const auto changed = [&](const NetRow* row) { return Changed(table, *row, i); };
-    if (!(all ? IsWritten(column) : std::ranges::any_of(rows, changed))) continue;
     writer_.Text(separator);
     separator = ",";
     writer_.Identifier(column.name);
@@ -250,7 +254,7 @@ void StatementBuilder::UpdateMany(const TableInfo& table, std::span<const NetRow
       StoredValue(row->after[i], column.type);
     }
     writer_.Text(" END");
-  }
+  });
   writer_.Text(" WHERE ");
   HandleConditions(table, rows);
   EndStatement(static_cast<int64_t>(rows.size()));
@@ -340,9 +344,7 @@ void StatementBuilder::RowCondition(const TableInfo& table, std::span<const Datu
   HandleCondition(table, image);
   if (!MovesBetweenPartitions(table)) return;
   for (size_t i = 0; i < table.columns.size(); ++i) {
-    if (!ComparesExactly(image[i]) ||
-        std::ranges::count(table.handle_key, static_cast<int>(i)) != 0)
-      continue;
+    if (!ComparesExactly(image[i]) || IsHandle(table, i)) continue;
     writer_.Text(" AND ");
     writer_.Identifier(table.columns[i]->name);
     writer_.Text("<=>");

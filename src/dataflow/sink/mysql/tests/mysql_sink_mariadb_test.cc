@@ -134,6 +134,27 @@ TEST_F(MariaDbTest, EveryKindOfValueArrivesExactly) {
   EXPECT_EQ(Query("SELECT e FROM k WHERE id=1"), "x\n");
 }
 
+// UPDATE t SET on_update = on_update, v = 2 upstream: the time stays what it was.
+TEST_F(MariaDbTest, AnUpdateLeavesNoColumnToTheServer) {
+  Run("CREATE TABLE o (id BIGINT PRIMARY KEY, at TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP ON "
+      "UPDATE CURRENT_TIMESTAMP, v BIGINT)");
+  const auto table =
+      TableMaker("o").Int("id").Column("at", MysqlType::kTimestamp).Int("v").Primary({0}).Done();
+  RowMaker rows(table);
+  const auto row = [](int64_t id, int64_t v) {
+    return std::vector<Datum>{Int(id), Datum::Time(PackTime({2001, 2, 3, 4, 5, 6, 0})), Int(v)};
+  };
+  auto sink = Open();
+  ASSERT_TRUE(Write(*sink, BatchOf(table, {rows.Insert(row(1, 1)), rows.Insert(row(2, 1)),
+                                           rows.Insert(row(3, 1))}))
+                  .ok());
+  ASSERT_TRUE(Write(*sink, BatchOf(table, {rows.Update(row(1, 1), row(1, 2), 2)})).ok());
+  ASSERT_TRUE(Write(*sink, BatchOf(table, {rows.Update(row(2, 1), row(2, 2), 3),
+                                           rows.Update(row(3, 1), row(3, 2), 3)}))
+                  .ok());
+  EXPECT_EQ(Query("SELECT DISTINCT at, v FROM o"), "2001-02-03 04:05:06|2\n");
+}
+
 TEST_F(MariaDbTest, ReplayFromAnyPointEndsInTheSameState) {
   const auto table = Accounts();
   RowMaker rows(table);
