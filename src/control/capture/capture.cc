@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include "base/backoff.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
+#include "control/capture/cluster_watch.h"
 #include "control/processor/schema_feed.h"
 #include "model/uuid.h"
 
@@ -67,6 +69,8 @@ std::string Capture::DebugInfo() const {
 Status Capture::Run(std::stop_token stop) {
   std::stop_callback close(stop, [this] { closed_.request_stop(); });
   const std::stop_token closed = closed_.get_token();
+  RETURN_IF_ERROR(CheckClusterVersions(options_.tikv->pd()));
+  const PdHealthPoll health(options_.tikv->pd(), *options_.clock);
   RateLimiter limiter(kRestartsPerSecond, kRestartsBurst, options_.clock->Now());
   while (!closed.stop_requested()) {
     const Duration wait = limiter.Reserve(options_.clock->Now());
@@ -163,13 +167,16 @@ Status Capture::CampaignLoop(Life& life, std::stop_token stop) {
     const Duration wait = limiter.Reserve(options_.clock->Now());
     if (wait > Duration::zero() && !options_.clock->SleepFor(wait, stop)) break;
     Election election(*options_.etcd, *life.session, options_.paths.owner());
-    const Status campaign = election.Campaign(life.info.id, stop);
+    Status campaign = election.Campaign(life.info.id, stop);
+    if (FailPoint("capture-campaign-compacted-error"))
+      campaign = Status(Code::kEtcdCompacted, "fail point capture-campaign-compacted-error");
     if (stop.stop_requested()) {
       (void)election.Resign();
       break;
     }
     if (campaign.code() == Code::kEtcdCompacted || campaign.code() == Code::kEtcd) {
       LogWarn("campaign failed, trying again: {}", campaign.ToString());
+      (void)election.Resign();  // a candidacy may be left
       continue;
     }
     if (!campaign.ok()) return Status(Code::kCaptureSuicide, "campaign: {}", campaign.ToString());
@@ -177,7 +184,10 @@ Status Capture::CampaignLoop(Life& life, std::stop_token stop) {
     Metrics().Counter("ticdc_owner_ownership_counter", "Times this node became the owner.").Add();
     const Status owned = RunOwner(life, election, stop);
     LogInfo("this capture is not the owner any more, id={}", life.info.id);
-    if (const Status resigned = election.Resign(); !resigned.ok() && life.session->Alive())
+    Status resigned = election.Resign();
+    if (FailPoint("capture-resign-failed"))
+      resigned = Status(Code::kEtcd, "fail point capture-resign-failed");
+    if (!resigned.ok() && life.session->Alive())
       return Status(Code::kCaptureResignOwner, "{}", resigned.ToString());
     if (!owned.ok() && owned.code() != Code::kReactorFinished) return owned;
   }

@@ -44,8 +44,8 @@ class Capture {
   explicit Capture(CaptureOptions options);
   ~Capture();
 
-  // Lives until stopped (Ok). Losing the lease ends a life, not this: there is at most one new life
-  // in 20 s, after a first spare one.
+  // Lives until stopped (Ok), or refuses to (kVersionIncompatible: PD is too old). Losing the lease
+  // ends a life, not this: there is at most one new life in 20 s, after a first spare one.
   Status Run(std::stop_token stop);
   // Makes Run return soon. Safe at any time, any number of times.
   void AsyncClose() { closed_.request_stop(); }

@@ -3,13 +3,19 @@
 #include <algorithm>
 #include <set>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/metrics.h"
 
 namespace cdc {
+namespace {
+
+constexpr Duration kShowInterval = 1s;  // of progress in metrics
+
+}  // namespace
 
 ProcessorManager::ProcessorManager(ProcessorManagerOptions options)
-    : options_(std::move(options)), view_(options_.paths) {}
+    : options_(std::move(options)), view_(options_.paths), pace_(options_.progress_interval) {}
 
 ProcessorManager::~ProcessorManager() {
   for (auto& [id, running] : running_)
@@ -19,6 +25,7 @@ ProcessorManager::~ProcessorManager() {
 Result<std::vector<EtcdPatch>> ProcessorManager::Tick(const EtcdState& state, SteadyTime now) {
   now_ = now;
   view_.Apply(state);
+  progress_due_ = pace_.Due(running_.size(), now);
   EtcdPatches patches(state);
   std::set<ChangefeedId> ids;
   for (const auto& [id, view] : view_.changefeeds()) ids.insert(id);
@@ -39,6 +46,7 @@ void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& vi
   if (task == view.tasks.end() || !view.info || !view.status) {
     if (running != running_.end()) {
       Close(id, std::move(running->second.processor));
+      stalls_.Forget(id);
       std::lock_guard lock(mutex_);
       running_.erase(running);
     }
@@ -65,22 +73,20 @@ void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& vi
   const TaskPosition position = Report(id, &running->second);
   const auto written = view.positions.find(options_.capture.id);
   const TaskPosition* before = written == view.positions.end() ? nullptr : &written->second;
-  const bool due = IsDue(before, position, &running->second);
+  const bool due = IsDue(before, position);
+  (void)FailPoint("ProcessorUpdatePositionDelaying");
   if (operated || due) patches->Set(position_key, position.ToJson());
 }
 
-// Each write wakes the owner: a position that only moves on waits for its turn.
-bool ProcessorManager::IsDue(const TaskPosition* written, const TaskPosition& position,
-                             Running* running) const {
-  const bool moves_on = written != nullptr && written->error == position.error;
-  if (moves_on && now_ - running->reported_at < options_.progress_interval) return false;
-  running->reported_at = now_;
-  return true;
+// A position that only moves on waits for its turn.
+bool ProcessorManager::IsDue(const TaskPosition* written, const TaskPosition& position) const {
+  return progress_due_ || written == nullptr || written->error != position.error;
 }
 
 ProcessorManager::Running ProcessorManager::Start(const ChangefeedId& id,
                                                   const ChangefeedView& view,
                                                   const TaskStatus& task) {
+  (void)FailPoint("processorManagerHandleNewChangefeedDelay");
   Running running;
   running.reported = {.checkpoint_ts = view.Checkpoint(), .resolved_ts = view.Checkpoint()};
   const auto config = ReplicaConfig::FromJson(view.info->config);
@@ -129,20 +135,49 @@ TaskPosition ProcessorManager::Report(const ChangefeedId& id, Running* running) 
                          .count = position.rows,
                          .ddl_reached_ts = position.ddl_reached};
     if (position.error) Fail(id, running, *position.error);
-    const Labels labels = {{"changefeed", id}, {"capture", options_.capture.address}};
-    Metrics()
-        .Gauge("ticdc_processor_checkpoint_ts", "Checkpoint of the processor, Unix ms.", labels)
-        .Set(static_cast<double>(position.checkpoint.unix_ms()));
-    Metrics()
-        .Gauge("ticdc_processor_resolved_ts", "Resolved ts of the processor, Unix ms.", labels)
-        .Set(static_cast<double>(position.resolved.unix_ms()));
+    if (running->processor && now_ - running->shown_at >= kShowInterval) {
+      running->shown_at = now_;
+      WatchProgress(id, *running->processor, position);
+      ShowMetrics(id, position);
+    }
   }
   running->reported.error = running->error;
   return running->reported;
 }
 
+void ProcessorManager::WatchProgress(const ChangefeedId& id, const Processor& processor,
+                                     const ProcessorPosition& position) {
+  if (const auto stall = stalls_.Observe(id, position.checkpoint, position.resolved, now_))
+    LogWarn("{}", DescribeStall(id, *stall, processor.Progress()));
+}
+
+void ProcessorManager::ShowMetrics(const ChangefeedId& id,
+                                   const ProcessorPosition& position) const {
+  const Labels labels = {{"changefeed", id}, {"capture", options_.capture.address}};
+  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
+                          options_.clock->WallNow().time_since_epoch())
+                          .count();
+  const auto show = [&](const char* name, const char* help, double value) {
+    Metrics().Gauge(name, help, labels).Set(value);
+  };
+  const auto ms = [](Ts ts) { return static_cast<double>(ts.unix_ms()); };
+  const auto lag = [&](Ts ts) { return (static_cast<double>(now_ms) - ms(ts)) / 1000; };
+  show("ticdc_processor_checkpoint_ts", "Checkpoint of the processor, Unix ms.",
+       ms(position.checkpoint));
+  show("ticdc_processor_checkpoint_ts_lag", "Seconds that the checkpoint is behind.",
+       lag(position.checkpoint));
+  show("ticdc_processor_resolved_ts", "Resolved ts of the processor, Unix ms.",
+       ms(position.resolved));
+  show("ticdc_processor_resolved_ts_lag", "Seconds that the resolved ts is behind.",
+       lag(position.resolved));
+}
+
 void ProcessorManager::Fail(const ChangefeedId& id, Running* running, const Status& status) {
   LogError("processor failed, changefeed={} error={}", id, status.ToString());
+  Metrics()
+      .Counter("ticdc_processor_exit_with_error_count", "Processors that ended with an error.",
+               {{"changefeed", id}, {"capture", options_.capture.address}})
+      .Add();
   running->error = RunningError{options_.capture.address, std::string(CodeName(status.code())),
                                 std::string(status.message())};
   std::shared_ptr<Processor> processor;

@@ -10,7 +10,9 @@
 #include <thread>
 #include <vector>
 
+#include "control/capture/stall_watch.h"
 #include "control/etcd/cluster_view.h"
+#include "control/etcd/progress_pace.h"
 #include "control/etcd/reactor_worker.h"
 #include "control/processor/processor.h"
 
@@ -59,7 +61,7 @@ class ProcessorManager : public Reactor {
     std::shared_ptr<Processor> processor;  // null once it has failed
     std::optional<RunningError> error;
     TaskPosition reported;
-    SteadyTime reported_at;
+    SteadyTime shown_at;  // in metrics
   };
   struct Closing {
     std::shared_ptr<std::atomic<bool>> done;
@@ -69,8 +71,11 @@ class ProcessorManager : public Reactor {
   void TickFeed(const ChangefeedId& id, const ChangefeedView& view, EtcdPatches* patches);
   Running Start(const ChangefeedId& id, const ChangefeedView& view, const TaskStatus& task);
   void ApplyOperations(Processor& processor, TaskStatus* task);
+  void WatchProgress(const ChangefeedId& id, const Processor& processor,
+                     const ProcessorPosition& position);
+  void ShowMetrics(const ChangefeedId& id, const ProcessorPosition& position) const;
   TaskPosition Report(const ChangefeedId& id, Running* running);
-  bool IsDue(const TaskPosition* written, const TaskPosition& position, Running* running) const;
+  bool IsDue(const TaskPosition* written, const TaskPosition& position) const;
   void Fail(const ChangefeedId& id, Running* running, const Status& status);
   // Destroys the processor on a thread of its own: that may take a while.
   void Close(const ChangefeedId& id, std::shared_ptr<Processor> processor);
@@ -79,6 +84,9 @@ class ProcessorManager : public Reactor {
   const ProcessorManagerOptions options_;
   ClusterView view_;
   SteadyTime now_;  // of this tick
+  ProgressPace pace_;
+  bool progress_due_ = false;  // on this tick
+  StallWatch stalls_;
   std::multimap<ChangefeedId, Closing> closing_;
   mutable std::mutex mutex_;  // guards running_ against readers; only Tick changes it
   std::map<ChangefeedId, Running> running_;

@@ -67,18 +67,28 @@ std::unordered_map<int64_t, CaptureId> RemoveTables(const FeedView& view,
 size_t Load(const TaskStatus& task) { return task.tables.size(); }
 
 // Gives tables away from captures that have more than their share; where they go is AddTables's
-// choice.
-void Rebalance(const FeedView& view, FeedDecision* decision) {
-  if (view.captures.empty()) return;
-  const size_t share = (view.tables.size() + view.captures.size() - 1) / view.captures.size();
-  for (auto& [capture, task] : decision->tasks) {
+// choice. The fullest captures keep one more if the tables do not come out even.
+// Returns whether there was nothing to give away.
+bool Rebalance(const FeedView& view, FeedDecision* decision) {
+  if (view.captures.empty()) return true;
+  const size_t share = view.tables.size() / view.captures.size();
+  size_t extra = view.tables.size() % view.captures.size();
+  std::vector<TaskStatus*> fullest;
+  for (auto& [capture, task] : decision->tasks) fullest.push_back(&task);
+  std::ranges::stable_sort(fullest, std::greater(), [](TaskStatus* task) { return Load(*task); });
+  bool even = true;
+  for (TaskStatus* task : fullest) {
+    const size_t keep = share + (extra > 0 ? 1 : 0);
+    if (extra > 0) --extra;
     std::vector<TableId> leave;
-    for (auto it = task.tables.rbegin();
-         it != task.tables.rend() && Load(task) > share + leave.size(); ++it)
-      if (!task.operations.contains(it->first)) leave.push_back(it->first);
+    for (auto it = task->tables.rbegin();
+         it != task->tables.rend() && Load(*task) > keep + leave.size(); ++it)
+      if (!task->operations.contains(it->first)) leave.push_back(it->first);
     for (const TableId table : leave)
-      RemoveTable(&task, table, decision->status.checkpoint_ts, true);
+      RemoveTable(task, table, decision->status.checkpoint_ts, true);
+    even = even && leave.empty();
   }
+  return even;
 }
 
 void AddTables(const FeedView& view, const std::set<TableId>& wanted,
@@ -87,8 +97,10 @@ void AddTables(const FeedView& view, const std::set<TableId>& wanted,
   for (const CaptureId& capture : view.captures) decision->tasks.try_emplace(capture);
   for (const TableId table : wanted) {
     if (places.contains(Raw(table))) continue;
-    auto place = std::ranges::min_element(decision->tasks, {},
-                                          [](const auto& entry) { return Load(entry.second); });
+    auto place = std::ranges::min_element(decision->tasks, {}, [&](const auto& entry) {
+      const auto other = view.other_tables.find(entry.first);
+      return std::pair(Load(entry.second), other == view.other_tables.end() ? 0 : other->second);
+    });
     if (const auto target = view.targets.find(table); target != view.targets.end())
       if (const auto wish = decision->tasks.find(target->second); wish != decision->tasks.end())
         place = wish;
@@ -201,7 +213,7 @@ FeedDecision DecideFeed(const FeedView& view) {
     return decision;
   }
   CleanTasks(view, &decision);
-  if (view.rebalance && all_applied) Rebalance(view, &decision);
+  if (view.rebalance && all_applied) decision.balanced = Rebalance(view, &decision);
   const std::set<TableId> wanted = WantedTables(view, next);
   AddTables(view, wanted, RemoveTables(view, wanted, &decision), &decision);
   return decision;

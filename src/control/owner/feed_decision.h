@@ -22,9 +22,10 @@ struct FeedView {
   std::vector<DdlEventPtr> ddls;  // all with commit_ts > status.checkpoint_ts, in order
   // The tables that are captured once all DDLs up to max(checkpoint, ddl_finished_ts) have run.
   std::vector<TableId> tables;
-  std::optional<Ts> executed;            // the DDLs of this ts have been executed
-  std::map<TableId, CaptureId> targets;  // where tables shall go by hand
-  bool rebalance = false;                // even the number of tables per capture out
+  std::optional<Ts> executed;                // the DDLs of this ts have been executed
+  std::map<TableId, CaptureId> targets;      // where tables shall go by hand
+  bool rebalance = false;                    // even the number of tables per capture out
+  std::map<CaptureId, size_t> other_tables;  // of other changefeeds: it decides between equals
 };
 
 struct FeedDecision {
@@ -32,6 +33,7 @@ struct FeedDecision {
   std::map<CaptureId, TaskStatus> tasks;  // of the captures that live; others' go
   std::vector<DdlEventPtr> execute;       // these share one ts; `status` says that it has started
   bool finished = false;                  // the target is reached
+  bool balanced = false;                  // nothing is left to do for `rebalance`
 };
 
 // Invariants (for any history of views that follow its decisions):

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace cdc {
@@ -12,6 +13,14 @@ bool WantsCheckpoints(const Uri& uri) {
   for (const std::string_view scheme : {"mysql", "mysql+ssl", "tidb", "tidb+ssl", "blackhole"})
     if (uri.scheme == scheme) return false;
   return true;
+}
+
+Status InjectedOpenError() {
+  if (FailPoint("NewChangefeedNoRetryError"))
+    return Status(Code::kStartTsBeforeGc, "fail point NewChangefeedNoRetryError");
+  if (FailPoint("NewChangefeedRetryError"))
+    return Status(Code::kUnexpected, "fail point NewChangefeedRetryError");
+  return Status::Ok();
 }
 
 }  // namespace
@@ -92,6 +101,7 @@ void FeedRunner::Run(std::stop_token stop) {
 }
 
 Status FeedRunner::Open() {
+  RETURN_IF_ERROR(InjectedOpenError());
   ASSIGN_OR_RETURN_STATUS(config_, ReplicaConfig::FromJson(options_.info.config));
   ASSIGN_OR_RETURN_STATUS(uri_, Uri::Parse(options_.info.sink_uri));
   ASSIGN_OR_RETURN_STATUS(filter_, Filter::Create(config_));
@@ -151,6 +161,10 @@ Status FeedRunner::ExecuteAll(const std::vector<DdlEventPtr>& ddls, std::stop_to
       return Status(Code::kLeaseExpired, "this node's lease may have lapsed, it writes no more");
     LogInfo("execute DDL, changefeed={} commit_ts={} query={}", options_.changefeed, ddl->commit_ts,
             ddl->query);
+    if (FailPoint("InjectChangefeedDDLBlock"))
+      (void)options_.clock->SleepFor(std::chrono::hours(24), stop);
+    if (FailPoint("InjectChangefeedDDLError"))
+      return Status(Code::kExecDdl, "fail point InjectChangefeedDDLError");
     if (Status status = sink_->ExecuteDdl(*ddl, stop); !status.ok())
       return status.WithContext(
           fmt::format("DDL \"{}\" (commit ts {})", ddl->query, ddl->commit_ts));

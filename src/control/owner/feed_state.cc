@@ -76,6 +76,10 @@ bool IsFatal(const RunningError& error) {
   return reaction == Reaction::kFailChangefeed || reaction == Reaction::kRefuse;
 }
 
+bool HoldsBackGc(FeedState state) {
+  return state == FeedState::kNormal || state == FeedState::kError || state == FeedState::kStopped;
+}
+
 Duration RestartDelay(size_t errors) {
   constexpr Duration kMax = 30s;
   if (errors == 0) return Duration::zero();
@@ -87,20 +91,25 @@ FeedStep StepFeedState(ChangefeedInfo info, const std::optional<AdminJob>& job,
   FeedStep step{.info = std::move(info)};
   if (job) ApplyJob(*job, &step);
   ChangefeedInfo& now = step.info;
-  if (step.remove || !IsRunnable(now.state)) return step;
-  for (const RunningError& error : errors) {
-    now.error = error;
-    now.error_history.push_back(now_ms);
-    if (!IsFatal(error)) continue;
-    SetState(&now, FeedState::kFailed);
-    return step;
+  if (step.remove || !HoldsBackGc(now.state)) return step;
+  // A job is seen through first: what went wrong before it must not undo it.
+  const bool seen_through = job && !step.refused;
+  if (!seen_through) {
+    for (const RunningError& error : errors) {
+      now.error = error;
+      now.error_history.push_back(now_ms);
+      if (!IsFatal(error)) continue;
+      SetState(&now, FeedState::kFailed);
+      return step;
+    }
   }
+  if (!IsRunnable(now.state)) return step;
   std::erase_if(now.error_history, [&](int64_t at) { return at < now_ms - kErrorsKeptMs; });
   const auto recent = std::ranges::count_if(
       now.error_history, [&](int64_t at) { return at >= now_ms - kErrorWindowMs; });
   SetState(&now,
            static_cast<size_t>(recent) >= kErrorsMax ? FeedState::kError : FeedState::kNormal);
-  if (now.state == FeedState::kError || !errors.empty()) return step;
+  if (now.state == FeedState::kError || (!errors.empty() && !seen_through)) return step;
   const int64_t delay_ms =
       std::chrono::duration_cast<std::chrono::milliseconds>(RestartDelay(recent)).count();
   step.run = recent == 0 || now_ms >= now.error_history.back() + delay_ms;

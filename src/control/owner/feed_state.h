@@ -26,12 +26,16 @@ struct FeedStep {
 RunningError ToRunningError(const Status& status, const std::string& address);
 // Retrying cannot help: the changefeed fails for good.
 bool IsFatal(const RunningError& error);
+// Whether a changefeed in this state may still want its data: it runs, or may be resumed.
+bool HoldsBackGc(FeedState state);
 // How long to wait after the latest of `errors` recent errors.
 Duration RestartDelay(size_t errors);
 
-// One step. `errors`: what went wrong since the last step; any of them ends the current run.
+// One step. `errors`: what went wrong since the last step; any of them ends the current run. A job
+// that fits is carried out without regard to them.
 //   normal → error: five errors within two minutes; back to normal when they are older.
 //   normal, error → stopped (job), failed (an error that retrying cannot cure), finished (job).
+//   stopped → failed: its data is lost to GC.
 //   anything but normal → normal (job resume: errors are forgiven).
 FeedStep StepFeedState(ChangefeedInfo info, const std::optional<AdminJob>& job,
                        const std::vector<RunningError>& errors, int64_t now_ms);

@@ -9,21 +9,30 @@ namespace cdc {
 namespace {
 
 constexpr Duration kSchemaGcInterval = 10s;
+constexpr Duration kShowInterval = 1s;  // of metrics and debug info
 
-void ShowMetrics(const ChangefeedId& id, const ChangefeedStatus& status, int64_t now_ms) {
+void ShowMetrics(const ChangefeedId& id, const ChangefeedView& view, FeedState state,
+                 int64_t now_ms) {
   const Labels labels = {{"changefeed", id}};
+  const auto show = [&](const char* name, const char* help, double value) {
+    Metrics().Gauge(name, help, labels).Set(value);
+  };
   const auto lag = [&](Ts ts) {
     return static_cast<double>(now_ms - static_cast<int64_t>(ts.unix_ms())) / 1000;
   };
-  Metrics()
-      .Gauge("ticdc_owner_checkpoint_ts", "Checkpoint of the changefeed, Unix ms.", labels)
-      .Set(static_cast<double>(status.checkpoint_ts.unix_ms()));
-  Metrics()
-      .Gauge("ticdc_owner_checkpoint_ts_lag", "Seconds that the checkpoint is behind.", labels)
-      .Set(lag(status.checkpoint_ts));
-  Metrics()
-      .Gauge("ticdc_owner_resolved_ts_lag", "Seconds that the resolved ts is behind.", labels)
-      .Set(lag(status.resolved_ts));
+  show("ticdc_owner_status", "State of the changefeed.", FeedStateNumber(state));
+  if (!view.status) return;
+  show("ticdc_owner_checkpoint_ts", "Checkpoint of the changefeed, Unix ms.",
+       static_cast<double>(view.status->checkpoint_ts.unix_ms()));
+  show("ticdc_owner_checkpoint_ts_lag", "Seconds that the checkpoint is behind.",
+       lag(view.status->checkpoint_ts));
+  show("ticdc_owner_resolved_ts_lag", "Seconds that the resolved ts is behind.",
+       lag(view.status->resolved_ts));
+  for (const auto& [capture, task] : view.tasks)
+    Metrics()
+        .Gauge("ticdc_owner_maintain_table_num", "Tables that a capture has been given.",
+               {{"changefeed", id}, {"capture", capture}, {"type", "total"}})
+        .Set(static_cast<double>(task.tables.size()));
 }
 
 // Whether checkpoint and resolved ts are all that differs.
@@ -33,29 +42,25 @@ bool OnlyMovesOn(ChangefeedStatus before, const ChangefeedStatus& after) {
   return before == after;
 }
 
-bool HoldsBackGc(FeedState state) {
-  return state == FeedState::kNormal || state == FeedState::kError || state == FeedState::kStopped;
-}
-
-constexpr Duration kUnknownFeedPatience = 10s;
+// What is left of a changefeed after its removal is kept so long.
+constexpr Duration kResidueKept = std::chrono::hours(24);
 
 }  // namespace
 
 Owner::Owner(OwnerOptions options)
     : options_(std::move(options)),
       view_(options_.paths),
-      gc_(std::make_unique<GcKeeper>(*options_.pd, options_.gc_ttl, *options_.clock)) {}
+      pace_(options_.progress_interval),
+      gc_(std::make_unique<GcKeeper>(*options_.pd, options_.paths.gc_service(), options_.gc_ttl,
+                                     *options_.clock)) {}
 
 Owner::~Owner() {
   for (auto& [id, feed] : feeds_)
     if (feed.runner) Retire(std::move(feed.runner));  // all at the same time
 }
 
-void Owner::EnqueueJob(AdminJob job) {
-  {
-    std::lock_guard lock(mutex_);
-    requests_.jobs.push_back({std::move(job), options_.clock->Now()});
-  }
+void Owner::EnqueueJob(AdminJob job, JobDone done) {
+  jobs_.Push(std::move(job), options_.clock->Now(), std::move(done));
   options_.wake();
 }
 
@@ -91,27 +96,28 @@ int64_t Owner::NowMs() const {
       .count();
 }
 
-// One job per changefeed and tick: each is decided on a state that shows the one before. A job may
-// be here before our watch has seen its changefeed: it waits for a while.
-Owner::Requests Owner::TakeRequests() {
-  std::lock_guard lock(mutex_);
+void Owner::TakeRequests() {
   Requests taken;
-  std::deque<PendingJob> later;
-  std::set<ChangefeedId> seen;
-  for (PendingJob& pending : requests_.jobs) {
-    const ChangefeedId& id = pending.job.changefeed;
-    if (view_.changefeeds().contains(id))
-      (seen.insert(id).second ? taken.jobs : later).push_back(std::move(pending));
-    else if (now_ - pending.since < kUnknownFeedPatience)
-      later.push_back(std::move(pending));
-    else
-      LogWarn("admin job {} dropped: there is no changefeed {}", static_cast<int>(pending.job.type),
-              id);
+  {
+    std::lock_guard lock(mutex_);
+    std::swap(taken, requests_);
   }
-  requests_.jobs = std::move(later);
-  taken.rebalances.swap(requests_.rebalances);
-  taken.moves.swap(requests_.moves);
-  return taken;
+  const auto running = [&](const ChangefeedId& id, const char* what) {
+    const auto feed = feeds_.find(id);
+    const bool runs = feed != feeds_.end() && feed->second.runner;
+    if (!runs) LogWarn("{} of changefeed {} dropped: it does not run", what, id);
+    return runs;
+  };
+  for (const auto& [id, table, capture] : taken.moves)
+    if (running(id, "move of a table")) feeds_[id].targets[table] = capture;
+  for (const ChangefeedId& id : taken.rebalances)
+    if (running(id, "rebalancing")) feeds_[id].rebalance = true;
+}
+
+void Owner::CountTables() {
+  tables_.clear();
+  for (const auto& [id, feed] : view_.changefeeds())
+    for (const auto& [capture, task] : feed.tasks) tables_[capture] += task.tables.size();
 }
 
 Result<std::vector<EtcdPatch>> Owner::Tick(const EtcdState& state, SteadyTime now) {
@@ -119,43 +125,65 @@ Result<std::vector<EtcdPatch>> Owner::Tick(const EtcdState& state, SteadyTime no
   if (stop_) return Error(Code::kReactorFinished, "asked to stop being the owner");
   view_.Apply(state);
   std::erase_if(retiring_, [](const auto& entry) { return entry.first->load(); });
-  Requests requests = TakeRequests();
-  for (const auto& [id, table, capture] : requests.moves) feeds_[id].targets[table] = capture;
-  for (const ChangefeedId& id : requests.rebalances) feeds_[id].rebalance = true;
+  TakeRequests();
+  const auto generation = [&](const ChangefeedId& id) {
+    const EtcdState::Value* info = state.Find(options_.paths.Info(id));
+    return info ? info->create_revision : 0;
+  };
+  const std::map<ChangefeedId, AdminJob> jobs = jobs_.Take(view_, generation, now);
   UpdateGc();
+  CountTables();
+  progress_due_ = pace_.Due(view_.changefeeds().size(), now);
   EtcdPatches patches(state);
   for (const auto& [id, feed_view] : view_.changefeeds()) {
     std::optional<AdminJob> job;
-    for (const PendingJob& pending : requests.jobs)
-      if (pending.job.changefeed == id) job = pending.job;
+    if (const auto found = jobs.find(id); found != jobs.end()) job = found->second;
     TickFeed(id, feed_view, std::move(job), &patches);
   }
   std::erase_if(feeds_, [&](const auto& entry) {
     return !view_.changefeeds().contains(entry.first) && !entry.second.runner;
   });
-  std::string info = fmt::format("changefeeds: {}\n", view_.changefeeds().size());
-  for (const auto& [id, feed_view] : view_.changefeeds())
-    info += fmt::format("{}: {} {}\n", id,
-                        feed_view.info ? FeedStateName(feed_view.info->state) : "removed",
-                        feed_view.status ? feed_view.status->ToJson() : "{}");
-  {
+  if (now - described_at_ >= kShowInterval) {
+    described_at_ = now;
+    std::string info = Describe();
     std::lock_guard lock(mutex_);
     debug_info_ = std::move(info);
   }
   return patches.Take();
 }
 
+std::string Owner::Describe() const {
+  std::string text = fmt::format("captures: {}\nchangefeeds: {}\n", view_.captures().size(),
+                                 view_.changefeeds().size());
+  for (const auto& [id, capture] : view_.captures())
+    text += fmt::format("capture {} {}\n", id, capture.address);
+  for (const auto& [id, feed] : view_.changefeeds()) {
+    text += fmt::format("{}: {} {}\n", id, feed.info ? FeedStateName(feed.info->state) : "removed",
+                        feed.status ? feed.status->ToJson() : "{}");
+    if (const auto hold = gc_->Find(id))
+      text += fmt::format("  gc safe point {} {} ttl {}s\n", hold->service, hold->safe_point,
+                          hold->ttl.count());
+    for (const auto& [capture, task] : feed.tasks)
+      text += fmt::format("  capture {}: {} tables, {} operations\n", capture, task.tables.size(),
+                          task.operations.size());
+  }
+  return text;
+}
+
 void Owner::TickFeed(const ChangefeedId& id, const ChangefeedView& view,
                      std::optional<AdminJob> job, EtcdPatches* patches) {
   Feed& feed = feeds_[id];
   DropDeadCaptures(id, view, patches);
-  if (!view.info) {  // removed: what is left of it goes
-    if (job && job->force_remove) patches->Delete(options_.paths.Status(id));
-    return StopFeed(id, view, &feed, patches);
-  }
+  if (!view.info) return TickResidue(id, view, job, &feed, patches);
+  feed.residue_since.reset();
+  const bool own_job = !job && feed.finished;
+  if (own_job) job = AdminJob{.changefeed = id, .type = AdminJobType::kFinish};
   FeedStep step = StepFeedState(*view.info, job, CollectErrors(id, view, feed), NowMs());
   if (job) LogInfo("admin job {} for changefeed {}", static_cast<int>(job->type), id);
-  if (step.refused) LogWarn("changefeed {}: {}", id, step.refused->ToString());
+  if (step.refused && !own_job) {
+    LogWarn("changefeed {}: {}", id, step.refused->ToString());
+    jobs_.Refuse(id, *step.refused);
+  }
   if (step.remove) {
     patches->Delete(options_.paths.Info(id));
     patches->Delete(options_.paths.Status(id));
@@ -167,9 +195,10 @@ void Owner::TickFeed(const ChangefeedId& id, const ChangefeedView& view,
               FeedStateName(view.info->state));
     patches->Set(options_.paths.Info(id), step.info.ToJson());
   }
-  Metrics()
-      .Gauge("ticdc_owner_status", "State of the changefeed.", {{"changefeed", id}})
-      .Set(FeedStateNumber(step.info.state));
+  if (now_ - feed.shown_at >= kShowInterval) {
+    feed.shown_at = now_;
+    ShowMetrics(id, view, step.info.state, NowMs());
+  }
   if (step.run) return RunFeed(id, view, step.info, &feed, patches);
   if (view.status && view.status->admin_job_type != step.info.admin_job_type) {
     ChangefeedStatus status = *view.status;
@@ -179,13 +208,24 @@ void Owner::TickFeed(const ChangefeedId& id, const ChangefeedView& view,
   StopFeed(id, view, &feed, patches);
 }
 
+// A changefeed without info was removed: what is left of it goes, its status last.
+void Owner::TickResidue(const ChangefeedId& id, const ChangefeedView& view,
+                        const std::optional<AdminJob>& job, Feed* feed, EtcdPatches* patches) {
+  const SteadyTime since = feed->residue_since.value_or(now_);
+  StopFeed(id, view, feed, patches);
+  feed->residue_since = since;
+  const bool removed = job && job->type == AdminJobType::kRemove;
+  if (job && !removed)
+    jobs_.Refuse(id, Status(Code::kChangefeedNotExists, "changefeed {} has been removed", id));
+  if (removed || now_ - since >= kResidueKept) patches->Delete(options_.paths.Status(id));
+}
+
 // From the processors (those that are still wanted: others have been counted), from our own work,
 // and from GC.
 std::vector<RunningError> Owner::CollectErrors(const ChangefeedId& id, const ChangefeedView& view,
                                                const Feed& feed) const {
   std::vector<RunningError> errors;
-  if (view.info->state != FeedState::kNormal && view.info->state != FeedState::kError)
-    return errors;  // it does not run: there is nothing to end
+  if (!HoldsBackGc(view.info->state)) return errors;  // for good: there is nothing to end
   for (const auto& [capture, position] : view.positions)
     if (position.error && view.tasks.contains(capture)) errors.push_back(*position.error);
   if (feed.runner)
@@ -213,7 +253,9 @@ void Owner::DropDeadCaptures(const ChangefeedId& id, const ChangefeedView& view,
 void Owner::StopFeed(const ChangefeedId& id, const ChangefeedView& view, Feed* feed,
                      EtcdPatches* patches) {
   if (feed->runner) Retire(std::move(feed->runner));
+  const SteadyTime shown_at = feed->shown_at;
   *feed = {};
+  feed->shown_at = shown_at;
   for (const auto& [capture, task] : view.tasks)
     patches->Delete(options_.paths.TaskStatus(capture, id));
 }
@@ -241,9 +283,23 @@ void Owner::RunFeed(const ChangefeedId& id, const ChangefeedView& view, const Ch
   if (feed->runner->schema() != nullptr) Decide(id, view, info, feed, patches);
 }
 
-void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const ChangefeedInfo& info,
-                   Feed* feed, EtcdPatches* patches) {
+void Owner::ForgetTargets(const ChangefeedId& id, const ChangefeedView& view, Feed* feed) {
+  std::erase_if(feed->targets, [&](const auto& target) {
+    const auto& [table, capture] = target;
+    if (!view_.captures().contains(capture)) {
+      LogWarn("table {} of changefeed {} cannot be moved: there is no capture {}", Raw(table), id,
+              capture);
+      return true;
+    }
+    const auto task = view.tasks.find(capture);
+    return task != view.tasks.end() && task->second.tables.contains(table);
+  });
+}
+
+std::optional<FeedView> Owner::MakeView(const ChangefeedId& id, const ChangefeedView& view,
+                                        const ChangefeedInfo& info, Feed* feed) {
   SchemaStore& schema = *feed->runner->schema();
+  ForgetTargets(id, view, feed);
   FeedView now;
   now.status = view.status.value_or(
       ChangefeedStatus{.resolved_ts = view.Checkpoint(), .checkpoint_ts = view.Checkpoint()});
@@ -256,7 +312,7 @@ void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const Cha
   now.ddls = schema.DdlsAfter(now.status.checkpoint_ts);
   now.executed = feed->runner->executed();
   now.targets = feed->targets;
-  now.rebalance = std::exchange(feed->rebalance, false);
+  now.rebalance = feed->rebalance;
   const Ts tables_at = std::max(feed->runner->opened_at(), now.status.ddl_finished_ts);
   if (feed->tables_at != tables_at && now.schema_resolved >= tables_at) {
     feed->tables.clear();
@@ -264,30 +320,39 @@ void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const Cha
       feed->tables.push_back(table.id);
     feed->tables_at = tables_at;
   }
-  if (feed->tables_at != tables_at) return;  // the schema is not read that far yet
+  if (feed->tables_at != tables_at) return std::nullopt;
   now.tables = feed->tables;
+  now.other_tables = tables_;
+  for (const auto& [capture, task] : view.tasks) now.other_tables[capture] -= task.tables.size();
+  return now;
+}
 
+void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const ChangefeedInfo& info,
+                   Feed* feed, EtcdPatches* patches) {
+  const std::optional<FeedView> known = MakeView(id, view, info, feed);
+  if (!known) return;  // the schema is not read that far yet
+  const FeedView& now = *known;
   FeedDecision decision = DecideFeed(now);
-  // Each write wakes every node: what only moves on waits for its turn.
-  if (!view.status || !OnlyMovesOn(*view.status, decision.status) ||
-      now_ - feed->progress_written >= options_.progress_interval) {
+  // What only moves on waits for its turn.
+  if (!view.status || !OnlyMovesOn(*view.status, decision.status) || progress_due_)
     patches->Set(options_.paths.Status(id), decision.status.ToJson());
-    feed->progress_written = now_;
-  }
   for (const auto& [capture, task] : decision.tasks) {
     const auto before = view.tasks.find(capture);
+    const size_t had = before == view.tasks.end() ? 0 : before->second.tables.size();
+    tables_[capture] += task.tables.size() - had;  // for the changefeeds that come after this one
     if (before == view.tasks.end() || before->second != task)
       patches->Set(options_.paths.TaskStatus(capture, id), task.ToJson());
   }
+  if (decision.balanced) feed->rebalance = false;
   // Started is written before anything is executed: that is what `view` must show.
   if (!decision.execute.empty()) feed->runner->Execute(std::move(decision.execute));
   feed->runner->SetCheckpoint(now.status.checkpoint_ts);
   if (now_ - feed->schema_collected >= kSchemaGcInterval) {
-    schema.CollectGarbage(now.status.checkpoint_ts);
+    feed->runner->schema()->CollectGarbage(now.status.checkpoint_ts);
     feed->schema_collected = now_;
   }
-  ShowMetrics(id, decision.status, NowMs());
-  if (decision.finished) EnqueueJob({.changefeed = id, .type = AdminJobType::kFinish});
+  // Once etcd shows the target as checkpoint, that is all that is left to do.
+  feed->finished = decision.finished && now.status.checkpoint_ts >= now.target;
 }
 
 void Owner::UpdateGc() {

@@ -2,7 +2,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -13,7 +12,9 @@
 #include <vector>
 
 #include "control/etcd/cluster_view.h"
+#include "control/etcd/progress_pace.h"
 #include "control/etcd/reactor_worker.h"
+#include "control/owner/admin_queue.h"
 #include "control/owner/feed_decision.h"
 #include "control/owner/feed_runner.h"
 #include "control/owner/feed_state.h"
@@ -42,8 +43,10 @@ class Owner : public Reactor {
 
   Result<std::vector<EtcdPatch>> Tick(const EtcdState& state, SteadyTime now) override;
 
-  // Taken up by the next tick, or dropped if they don't fit then.
-  void EnqueueJob(AdminJob job);
+  // Done when etcd shows the effect, which `done` is told, as it is of a job that does not fit.
+  void EnqueueJob(AdminJob job, JobDone done = {});
+  // Taken up by the next tick if the changefeed runs then. A rebalancing goes on until the tables
+  // are spread evenly, a move until the table has arrived; both end with the changefeed's run.
   void TriggerRebalance(const ChangefeedId& changefeed);
   void MoveTable(const ChangefeedId& changefeed, TableId table, const CaptureId& capture);
   // Ends the reactor at its next tick: the owner resigns.
@@ -56,29 +59,34 @@ class Owner : public Reactor {
     std::unique_ptr<FeedRunner> runner;
     std::map<TableId, CaptureId> targets;
     bool rebalance = false;
+    bool finished = false;                    // the target is reached
+    std::optional<SteadyTime> residue_since;  // removed, but something of it is left
     // The tables captured at `tables_at`, which changes with DDLs only.
     std::vector<TableId> tables;
     Ts tables_at;
-    SteadyTime progress_written;
+    SteadyTime shown_at;  // in metrics
     SteadyTime schema_collected;
   };
-  struct PendingJob {
-    AdminJob job;
-    SteadyTime since;
-  };
   struct Requests {
-    std::deque<PendingJob> jobs;
     std::set<ChangefeedId> rebalances;
     std::vector<std::tuple<ChangefeedId, TableId, CaptureId>> moves;
   };
 
-  Requests TakeRequests();
+  void TakeRequests();
+  void CountTables();
+  std::string Describe() const;
   void TickFeed(const ChangefeedId& id, const ChangefeedView& view, std::optional<AdminJob> job,
                 EtcdPatches* patches);
   std::vector<RunningError> CollectErrors(const ChangefeedId& id, const ChangefeedView& view,
                                           const Feed& feed) const;
+  void TickResidue(const ChangefeedId& id, const ChangefeedView& view,
+                   const std::optional<AdminJob>& job, Feed* feed, EtcdPatches* patches);
   void RunFeed(const ChangefeedId& id, const ChangefeedView& view, const ChangefeedInfo& info,
                Feed* feed, EtcdPatches* patches);
+  // Wishes that have come true, or cannot any more, go.
+  void ForgetTargets(const ChangefeedId& id, const ChangefeedView& view, Feed* feed);
+  std::optional<FeedView> MakeView(const ChangefeedId& id, const ChangefeedView& view,
+                                   const ChangefeedInfo& info, Feed* feed);
   void Decide(const ChangefeedId& id, const ChangefeedView& view, const ChangefeedInfo& info,
               Feed* feed, EtcdPatches* patches);
   void StopFeed(const ChangefeedId& id, const ChangefeedView& view, Feed* feed,
@@ -92,10 +100,15 @@ class Owner : public Reactor {
   const OwnerOptions options_;
   ClusterView view_;
   SteadyTime now_;  // of this tick
+  ProgressPace pace_;
+  bool progress_due_ = false;  // on this tick
+  SteadyTime described_at_;
   std::map<ChangefeedId, Feed> feeds_;
   std::vector<std::pair<std::shared_ptr<std::atomic<bool>>, std::jthread>> retiring_;
   std::unique_ptr<GcKeeper> gc_;
   std::atomic<bool> stop_ = false;
+  std::map<CaptureId, size_t> tables_;  // that each capture has, of all changefeeds
+  AdminQueue jobs_;                     // thread-safe
 
   mutable std::mutex mutex_;  // guards the two below
   Requests requests_;

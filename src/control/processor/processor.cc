@@ -5,6 +5,7 @@
 #include <mutex>
 #include <thread>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "control/processor/schema_feed.h"
 #include "dataflow/dispatcher/dataflow.h"
@@ -32,6 +33,8 @@ class ProcessorImpl : public Processor {
   }
 
   void AddTable(TableId table, Ts start) override {
+    if (FailPoint("ProcessorAddTableError"))
+      return Fail(Status(Code::kUnexpected, "fail point ProcessorAddTableError"));
     std::lock_guard lock(tables_mutex_);
     if (!wanted_.emplace(table, start).second) return;
     if (opened_) Subscribe(table, start);

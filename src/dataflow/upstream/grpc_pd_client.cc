@@ -4,6 +4,7 @@
 
 #include "base/backoff.h"
 #include "base/log.h"
+#include "dataflow/upstream/pd_http.h"
 #include "dataflow/upstream/region_key.h"
 #include "dataflow/upstream/region_proto.h"
 
@@ -69,14 +70,16 @@ Result<std::unique_ptr<PdClient>> PdClient::Open(std::vector<std::string> endpoi
     }
   }
   ASSIGN_OR_RETURN(auto credentials, MakeCredentials(tls));
-  auto client = std::make_unique<GrpcPdClient>(std::move(endpoints), std::move(credentials), clock);
+  auto client =
+      std::make_unique<GrpcPdClient>(std::move(endpoints), tls, std::move(credentials), clock);
   RETURN_UNEXPECTED_IF_ERROR(client->Connect());
   return client;
 }
 
-GrpcPdClient::GrpcPdClient(std::vector<std::string> endpoints,
+GrpcPdClient::GrpcPdClient(std::vector<std::string> endpoints, TlsConfig tls,
                            std::shared_ptr<grpc::ChannelCredentials> credentials, Clock& clock)
     : configured_(std::move(endpoints)),
+      tls_(std::move(tls)),
       clock_(clock),
       channels_(std::move(credentials), ChannelPool::Peer::kPd) {}
 
@@ -258,5 +261,9 @@ Result<Ts> GrpcPdClient::GetGcSafePoint() {
                                        pdpb::GetGCSafePointRequest()));
   return Ts(response.safe_point());
 }
+
+Result<std::string> GrpcPdClient::Version() { return GetPdVersion(leader(), tls_); }
+
+Status GrpcPdClient::CheckHealth(const std::string& url) { return GetPdHealth(url, tls_); }
 
 }  // namespace cdc

@@ -15,7 +15,7 @@ namespace cdc {
 
 class GrpcPdClient : public PdClient {
  public:
-  GrpcPdClient(std::vector<std::string> endpoints,
+  GrpcPdClient(std::vector<std::string> endpoints, TlsConfig tls,
                std::shared_ptr<grpc::ChannelCredentials> credentials, Clock& clock);
   ~GrpcPdClient() override;
   Status Connect();  // finds the leader; first and once
@@ -32,6 +32,8 @@ class GrpcPdClient : public PdClient {
                                       Ts safe_point) override;
   Result<Ts> GetGcSafePoint() override;
   std::vector<std::string> endpoints() const override;
+  Result<std::string> Version() override;
+  Status CheckHealth(const std::string& url) override;
   void Shutdown() override { calls_.Shutdown(); }
 
  private:
@@ -48,6 +50,7 @@ class GrpcPdClient : public PdClient {
   std::string leader() const;
 
   const std::vector<std::string> configured_;
+  const TlsConfig tls_;
   Clock& clock_;
   CallRegistry calls_;
   ChannelPool channels_;

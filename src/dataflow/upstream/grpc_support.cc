@@ -8,6 +8,7 @@ namespace {
 
 constexpr int kReceiveBytesMax = 256 << 20;
 constexpr int kStreamWindowBytes = 8 << 20;
+constexpr int kIdleConnectionMs = 600'000;  // a connection without calls is closed after this
 
 Result<std::string> ReadFile(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
@@ -60,6 +61,7 @@ std::shared_ptr<grpc::Channel> ChannelPool::Get(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, 10'000);  // also the time a dial may take
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, 3'000);
   arguments.SetInt(GRPC_ARG_USE_LOCAL_SUBCHANNEL_POOL, 1);
+  arguments.SetInt(GRPC_ARG_CLIENT_IDLE_TIMEOUT_MS, kIdleConnectionMs);
   if (peer_ == Peer::kPd) {
     // Nobody polls an idle TSO stream but gRPC's own poller, every 5 s: an answer may wait so long.
     arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, 30'000);

@@ -66,6 +66,11 @@ class PdClient {
   virtual Result<Ts> GetGcSafePoint() = 0;
   // What changes with the cluster's PD: for etcd clients. URLs of all members.
   virtual std::vector<std::string> endpoints() const = 0;
+  // The version that the leader says it has ("v8.5.4"), and whether the member at `url` feels well.
+  virtual Result<std::string> Version() {
+    return Error(Code::kCheckClusterVersion, "this PD does not tell its version");
+  }
+  virtual Status CheckHealth(const std::string& /*url*/) { return Status::Ok(); }
   // Ends calls under way, and every later one, with an error: for when the client is about to go.
   virtual void Shutdown() {}
 

@@ -214,7 +214,46 @@ TEST(FeedDecision, ANewCaptureGetsItsShareWhenAsked) {
   view.captures.insert("c2");
   EXPECT_TRUE(DecideFeed(view).tasks.at("c1").operations.empty());
   view.rebalance = true;
-  EXPECT_EQ(DecideFeed(view).tasks.at("c1").tables.size(), 2u);
+  const FeedDecision decision = DecideFeed(view);
+  EXPECT_EQ(decision.tasks.at("c1").tables.size(), 2u);
+  EXPECT_FALSE(decision.balanced) << "the tables have not arrived";
+}
+
+// Lets every operation be applied and decides again, until nothing changes.
+FeedDecision Settle(FeedView view) {
+  for (int round = 0;; ++round) {
+    EXPECT_LT(round, 100) << "it goes on for ever";
+    for (auto& [capture, task] : view.tasks) {
+      view.positions[capture] = view.positions.begin()->second;
+      for (auto& [table, operation] : task.operations)
+        operation.status = OperationStatus::kFinished;
+    }
+    FeedDecision decision = DecideFeed(view);
+    if ((decision.tasks == view.tasks && decision.status == view.status) || round >= 100)
+      return decision;
+    view.tasks = decision.tasks;
+    view.status = decision.status;
+  }
+}
+
+TEST(FeedDecision, RebalancingLeavesNoCaptureShort) {
+  FeedView view = Running({1, 2, 3, 4, 5}, 10, 20);
+  view.captures = {"c1", "c2", "c3", "c4"};
+  view.rebalance = true;
+  const FeedDecision decision = Settle(view);
+  EXPECT_TRUE(decision.balanced);
+  std::multiset<size_t> loads;
+  for (const auto& [capture, task] : decision.tasks) loads.insert(task.tables.size());
+  EXPECT_EQ(loads, (std::multiset<size_t>{1, 1, 1, 2}));
+}
+
+TEST(FeedDecision, BetweenEqualsTheCaptureWithFewerTablesOfOtherChangefeedsIsTaken) {
+  FeedView view;
+  view.captures = {"c1", "c2", "c3"};
+  view.tables = Tables({1});
+  view.schema_resolved = Ts(9);
+  view.other_tables = {{"c1", 3}, {"c2", 1}, {"c3", 2}};
+  EXPECT_EQ(DecideFeed(view).tasks.begin()->first, "c2");
 }
 
 // A world that follows the decisions: captures come, die and act late; tables are written in commit
@@ -241,7 +280,10 @@ class World {
         AddDdl();
         break;
       case 3:
-        view_.rebalance = true;
+        view_.rebalance = Roll(2) == 0;
+        if (!view_.rebalance && !view_.tables.empty())
+          view_.targets[view_.tables[Roll(view_.tables.size())]] =
+              *std::next(view_.captures.begin(), Roll(view_.captures.size()));
         break;
       case 4:
         view_.executed = executing_;
@@ -338,8 +380,14 @@ class World {
     view_.tables.clear();
     for (const int id : std::prev(captured_.upper_bound(at.raw()))->second)
       view_.tables.push_back(TableId{id});
+    std::erase_if(view_.targets, [&](const auto& target) {
+      const auto task = view_.tasks.find(target.second);
+      return !view_.captures.contains(target.second) ||
+             (task != view_.tasks.end() && task->second.tables.contains(target.first));
+    });
     const FeedDecision decision = DecideFeed(view_);
     Check(decision);
+    if (Roll(4) == 0) return;  // the transaction met a conflict
     view_.status = decision.status;
     view_.tasks = decision.tasks;
     std::erase_if(view_.tasks, [&](const auto& e) { return !view_.captures.contains(e.first); });

@@ -1,42 +1,13 @@
 #include "control/owner/gc_keeper.h"
 
+#include <functional>
+
 #include <gtest/gtest.h>
+
+#include "control/owner/tests/stub_pd.h"
 
 namespace cdc {
 namespace {
-
-// A PD with another service's safe point.
-class StubPd : public PdClient {
- public:
-  uint64_t cluster_id() const override { return 1; }
-  Result<Ts> GetTs() override { return now; }
-  Result<Region> GetRegion(std::string_view) override { return Unused(); }
-  Result<Region> GetRegionById(RegionId) override { return Unused(); }
-  Result<std::vector<Region>> ScanRegions(std::string_view, std::string_view, int) override {
-    return Unused();
-  }
-  Result<Store> GetStore(StoreId) override { return Unused(); }
-  Result<std::vector<Store>> GetAllStores() override { return Unused(); }
-  Result<Ts> GetGcSafePoint() override { return Unused(); }
-  std::vector<std::string> endpoints() const override { return {}; }
-  Result<Ts> UpdateServiceGcSafePoint(std::string_view service, std::chrono::seconds ttl,
-                                      Ts safe_point) override {
-    std::lock_guard lock(mutex);
-    EXPECT_EQ(service, "ticdc");
-    if (failures-- > 0) return Error(Code::kPdRequest, "not now");
-    removed = ttl == std::chrono::seconds(0);
-    set = safe_point;
-    return std::max(set, other);
-  }
-  static Unexpected Unused() { return Error(Code::kPdRequest, "unused"); }
-
-  std::mutex mutex;
-  Ts now = Ts::FromUnixMs(1'000'000'000);
-  Ts other;
-  Ts set;
-  bool removed = false;
-  int failures = 0;
-};
 
 bool Eventually(const std::function<bool()>& condition) {
   const SteadyTime deadline = SystemClock().Now() + 30s;
@@ -48,45 +19,81 @@ bool Eventually(const std::function<bool()>& condition) {
 }
 
 const Ts kRecent = Ts::FromUnixMs(999'999'000);
+constexpr std::chrono::seconds kTtl(3600);
+using Services = std::map<std::string, Ts>;
 
-TEST(GcKeeper, ProtectsTheLeastCheckpointAndSaysWhenItDoes) {
-  StubPd pd;
-  pd.failures = 1;
-  GcKeeper keeper(pd, std::chrono::seconds(3600), SystemClock());
-  EXPECT_EQ(keeper.Check("f", kRecent).code(), Code::kUpdateSafepoint);
-  keeper.SetCheckpoints({{"f", kRecent}, {"g", kRecent.Next()}});
-  EXPECT_TRUE(Eventually([&] { return keeper.Check("f", kRecent).ok(); }));
-  EXPECT_TRUE(keeper.Check("g", kRecent.Next()).ok());
-  std::lock_guard lock(pd.mutex);
-  EXPECT_EQ(pd.set, kRecent);
+class GcKeeperTest : public testing::Test {
+ protected:
+  std::unique_ptr<GcKeeper> Keeper(std::chrono::seconds ttl = kTtl) {
+    return std::make_unique<GcKeeper>(pd_, "ticdc", ttl, SystemClock());
+  }
+  StubPd pd_;
+};
+
+TEST_F(GcKeeperTest, ProtectsTheLeastCheckpointAndEachOneAndSaysWhenItDoes) {
+  pd_.failures = 1;
+  const auto keeper = Keeper();
+  EXPECT_EQ(keeper->Check("f", kRecent).code(), Code::kUpdateSafepoint);
+  keeper->SetCheckpoints({{"f", kRecent}, {"g", kRecent.Next()}});
+  EXPECT_TRUE(Eventually([&] { return keeper->Check("f", kRecent).ok(); }));
+  EXPECT_TRUE(Eventually([&] { return keeper->Check("g", kRecent.Next()).ok(); }));
+  EXPECT_EQ(pd_.Services(), (Services{{"ticdc", kRecent},
+                                      {"ticdc-changefeed-f", kRecent},
+                                      {"ticdc-changefeed-g", kRecent.Next()}}));
+  EXPECT_EQ(keeper->Find("f")->service, "ticdc-changefeed-f");
 }
 
-TEST(GcKeeper, AChangefeedWhoseDataIsGoneIsTold) {
-  StubPd pd;
-  pd.other = kRecent.Next();
-  GcKeeper keeper(pd, std::chrono::seconds(3600), SystemClock());
-  keeper.SetCheckpoints({{"f", kRecent}});
-  EXPECT_TRUE(Eventually([&] { return keeper.Check("f", kRecent).code() == Code::kSnapshotLost; }));
+TEST_F(GcKeeperTest, AChangefeedWhoseDataIsGoneIsToldAndNoOther) {
+  pd_.services = {{"gc_worker", kRecent.Next()}};
+  const auto keeper = Keeper();
+  keeper->SetCheckpoints({{"f", kRecent}, {"g", kRecent.Next()}});
+  EXPECT_TRUE(
+      Eventually([&] { return keeper->Check("f", kRecent).code() == Code::kSnapshotLost; }));
+  EXPECT_TRUE(Eventually([&] { return keeper->Check("g", kRecent.Next()).ok(); }));
 }
 
-TEST(GcKeeper, AChangefeedOlderThanTheTtlIsTold) {
-  StubPd pd;
+TEST_F(GcKeeperTest, AChangefeedOlderThanTheTtlIsTold) {
   const Ts old = Ts::FromUnixMs(999'000'000);
-  GcKeeper keeper(pd, std::chrono::seconds(60), SystemClock());
-  keeper.SetCheckpoints({{"f", old}});
-  EXPECT_TRUE(Eventually([&] { return keeper.Check("f", old).code() == Code::kGcTtlExceeded; }));
+  const auto keeper = Keeper(std::chrono::seconds(60));
+  keeper->SetCheckpoints({{"f", old}});
+  EXPECT_TRUE(Eventually([&] { return keeper->Check("f", old).code() == Code::kGcTtlExceeded; }));
 }
 
-TEST(GcKeeper, WithoutChangefeedsTheSafePointGoes) {
-  StubPd pd;
-  GcKeeper keeper(pd, std::chrono::seconds(3600), SystemClock());
-  keeper.SetCheckpoints({{"f", kRecent}});
-  EXPECT_TRUE(Eventually([&] { return keeper.Check("f", kRecent).ok(); }));
-  keeper.SetCheckpoints({});
+TEST_F(GcKeeperTest, AgeDoesNotMatterWhileSomeoneElseKeepsMore) {
+  const Ts old = Ts::FromUnixMs(999'000'000);
+  pd_.services = {{"gc_worker", old.Prev()}};
+  const auto keeper = Keeper(std::chrono::seconds(60));
+  keeper->SetCheckpoints({{"f", old}});
+  EXPECT_TRUE(Eventually([&] { return keeper->Check("f", old).ok(); }));
+}
+
+TEST_F(GcKeeperTest, ASafePointGoesWithItsChangefeedAndTheCommonOneWithTheLast) {
+  const auto keeper = Keeper();
+  keeper->SetCheckpoints({{"f", kRecent}, {"g", kRecent}});
+  EXPECT_TRUE(Eventually([&] { return pd_.Services().size() == 3; }));
+  keeper->SetCheckpoints({{"g", kRecent}});
   EXPECT_TRUE(Eventually([&] {
-    std::lock_guard lock(pd.mutex);
-    return pd.removed;
+    return pd_.Services() == Services{{"ticdc", kRecent}, {"ticdc-changefeed-g", kRecent}};
   }));
+  keeper->SetCheckpoints({});
+  EXPECT_TRUE(Eventually([&] { return pd_.Services().empty(); }));
+}
+
+TEST_F(GcKeeperTest, WhatAnOwnerBeforeUsLeftGoes) {
+  pd_.services = {{"ticdc", kRecent}};
+  const auto keeper = Keeper();
+  keeper->SetCheckpoints({});
+  EXPECT_TRUE(Eventually([&] { return pd_.Services().empty(); }));
+}
+
+TEST_F(GcKeeperTest, ANewChangefeedOfAnOldNameIsProtectedAnew) {
+  pd_.services = {{"gc_worker", kRecent.Prev().Prev()}};
+  const auto keeper = Keeper();
+  keeper->SetCheckpoints({{"f", kRecent}});
+  EXPECT_TRUE(Eventually([&] { return keeper->Check("f", kRecent).ok(); }));
+  keeper->SetCheckpoints({{"f", kRecent.Prev()}});
+  EXPECT_TRUE(Eventually([&] { return keeper->Check("f", kRecent.Prev()).ok(); }));
+  EXPECT_EQ(keeper->Find("f")->safe_point, kRecent.Prev());
 }
 
 }  // namespace
