@@ -131,12 +131,15 @@ class CdcServer(Program):
         self.address = f"127.0.0.1:{free_port()}"
         self.server_log = directory / f"{name}.log"
 
+    def server_arguments(self) -> list[str]:
+        data_dir = self.directory / f"{self.name}-data"
+        return [f"--pd={self.pd}", f"--addr={self.address}", f"--data-dir={data_dir}"] + [
+            f"--log-file={self.server_log}",
+            "--log-level=info",
+        ]
+
     def start(self, wait: bool = True) -> "CdcServer":
-        self.launch(
-            [programs.find("cdc"), "server", f"--pd={self.pd}", f"--addr={self.address}"]
-            + [f"--data-dir={self.directory / (self.name + '-data')}"]
-            + [f"--log-file={self.server_log}", "--log-level=info"]
-        )
+        self.launch([programs.find("cdc"), "server", *self.server_arguments()])
         if wait:
             self.wait_ready(self._registered, 40)
         return self
