@@ -65,7 +65,7 @@ MemoryBudget MemoryBudget::Split(uint64_t bytes_max, uint64_t sorter_bytes_max) 
   budget.prewrites = part(bytes_max / 8);
   budget.sorters = part(std::min(bytes_max / 4, sorter_bytes_max));
   budget.sinks = part(bytes_max / 4);
-  budget.received_bytes_max = std::min<uint64_t>(bytes_max / 32, 32 << 20);
+  budget.received = part(bytes_max / 16);
   budget.disk_cache_bytes = bytes_max / 16;
   return budget;
 }

@@ -20,7 +20,7 @@ struct MemoryBudget {
   std::shared_ptr<MemoryQuota> prewrites;  // waiting for their commit
   std::shared_ptr<MemoryQuota> sorters;    // waiting to be read
   std::shared_ptr<MemoryQuota> sinks;      // on the way downstream
-  size_t received_bytes_max = 0;           // per store: received and not yet looked at
+  std::shared_ptr<MemoryQuota> received;   // from the stores and not yet looked at
   size_t disk_cache_bytes = 0;
 
   // `sorter_bytes_max`: another limit for the sorters' part.

@@ -11,8 +11,6 @@ namespace {
 
 // A sink that keeps up most of the time frees memory sooner than the disk takes it.
 constexpr Duration kSinkPatience = 50ms;
-// With memory and disk full, for so long nothing but a resolved ts from another store can help.
-constexpr Duration kFullPatience = 10s;
 
 }  // namespace
 
@@ -87,7 +85,7 @@ Status Dataflow::WaitForRoom(size_t bytes, std::stop_token stop) {
     // Nothing to drain means that only what is still to come (a resolved ts, a DDL's end) can free
     // memory: without a disk, let it in.
     if (!drains && !sorters_.can_spill()) return Status::Ok();
-    if (now - drained >= kFullPatience)
+    if (now - drained >= options_.disk_full_patience)
       return Status(Code::kDiskFull,
                     "{} MiB of memory and the disk for spilled changes are used up, and nothing of "
                     "it can be written downstream yet",

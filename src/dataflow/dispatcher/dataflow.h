@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "base/clock.h"
 #include "base/memory_quota.h"
 #include "dataflow/dispatcher/table_flow.h"
 
@@ -24,7 +25,9 @@ struct DataflowOptions {
   // The node's, of which these are parts; none: no other limit.
   std::shared_ptr<MemoryQuota> node_sorter_quota;
   std::shared_ptr<MemoryQuota> node_sink_quota;
-  SorterPool* sorters = nullptr;        // null: one of its own, that does not spill
+  SorterPool* sorters = nullptr;  // null: one of its own, that does not spill
+  // With memory and disk full, for so long nothing but a resolved ts from another store can help.
+  Duration disk_full_patience = 10s;
   const SchemaStore* schema = nullptr;  // this and the next two outlive the dataflow
   Sink* sink = nullptr;
   WorkerPool* workers = nullptr;

@@ -99,7 +99,7 @@ class FeedTransport::Stream {
 
  private:
   void ReadNext() {
-    paused_ = transport_.buffered_bytes_ >= transport_.buffered_bytes_max_ && !silent_;
+    paused_ = !transport_.HasRoom() && !silent_;
     if (paused_ || reading_ || finishing_) return;
     reading_ = true;
     ++under_way_;
@@ -126,7 +126,7 @@ class FeedTransport::Stream {
     received_ = true;
     if (silent_) return;
     auto [owner, bytes] = Flatten(&incoming_);
-    transport_.buffered_bytes_ += bytes.size();
+    transport_.received_.Set(transport_.received_.bytes() + bytes.size());
     transport_.handler_->OnMessage(id_, std::move(owner), bytes);
   }
 
@@ -150,10 +150,11 @@ class FeedTransport::Stream {
 };
 
 FeedTransport::FeedTransport(std::shared_ptr<grpc::Channel> channel, FeedTransportHandler* handler,
-                             size_t buffered_bytes_max)
-    : stub_(std::move(channel)),
+                             std::shared_ptr<MemoryQuota> received)
+    : quota_(std::move(received)),
+      stub_(std::move(channel)),
       handler_(handler),
-      buffered_bytes_max_(buffered_bytes_max),
+      received_(quota_),
       thread_([this] { Run(); }) {}
 
 FeedTransport::~FeedTransport() {
@@ -248,10 +249,14 @@ void FeedTransport::Execute(CloseCommand command) {
   stream->ResumeReading();
 }
 
+// What was received here is consumed sometime, and then looked at again; so it may wait for that,
+// and not for what others consume.
+bool FeedTransport::HasRoom() const { return received_.bytes() == 0 || !quota_->Exceeded(); }
+
 void FeedTransport::Execute(ConsumedCommand command) {
-  CDC_CHECK(command.bytes <= buffered_bytes_, "{} of {}", command.bytes, buffered_bytes_);
-  buffered_bytes_ -= command.bytes;
-  if (buffered_bytes_ >= buffered_bytes_max_) return;
+  CDC_CHECK(command.bytes <= received_.bytes(), "{} of {}", command.bytes, received_.bytes());
+  received_.Set(received_.bytes() - command.bytes);
+  if (!HasRoom()) return;
   for (auto& [id, stream] : by_id_) stream->ResumeReading();
 }
 

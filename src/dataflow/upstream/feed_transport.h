@@ -15,6 +15,8 @@
 #include <grpcpp/generic/generic_stub.h>
 #include <grpcpp/grpcpp.h>
 
+#include "base/memory_quota.h"
+
 namespace cdc {
 
 // Names a stream; chosen by whoever opens it, never used twice.
@@ -32,14 +34,15 @@ class FeedTransportHandler {
 };
 
 // One thread does the I/O of all streams and never waits for anything else, so that pings are
-// answered while the consumer is slow. Reads stop while more than `buffered_bytes_max` is not yet
-// consumed: flow control then holds the store back. All methods are thread-safe and do not block.
+// answered while the consumer is slow. Reads stop while more than the quota, or a whole that it is
+// part of, is not yet consumed: flow control then holds the store back. Whatever others hold, there
+// may be one message. All methods are thread-safe and do not block.
 class FeedTransport {
  public:
   enum class Method { kEventFeed, kEventFeedV2 };
 
   FeedTransport(std::shared_ptr<grpc::Channel> channel, FeedTransportHandler* handler,
-                size_t buffered_bytes_max);
+                std::shared_ptr<MemoryQuota> received);
   ~FeedTransport();  // cancels all streams; no call of the handler after it
 
   void Open(StreamId id, Method method);
@@ -73,16 +76,17 @@ class FeedTransport {
   void Execute(CloseCommand command);
   void Execute(ConsumedCommand command);
   Stream* Find(StreamId id);
+  bool HasRoom() const;
 
+  const std::shared_ptr<MemoryQuota> quota_;
   grpc::GenericStub stub_;
   FeedTransportHandler* const handler_;
-  const size_t buffered_bytes_max_;
   grpc::CompletionQueue queue_;
 
   // Of the thread:
   std::map<Stream*, std::unique_ptr<Stream>> streams_;  // those that end are still in here
   std::map<StreamId, Stream*> by_id_;
-  size_t buffered_bytes_ = 0;
+  QuotaHold received_;  // not yet consumed
 
   std::mutex mutex_;  // guards all below
   std::deque<Command> commands_;

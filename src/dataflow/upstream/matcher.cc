@@ -178,6 +178,7 @@ void Matcher::CollectSpill(std::vector<SpillItem>* items) {
 }
 
 void Matcher::EndSpill(bool written) {
+  spilled_.Rest();
   for (const auto& [txn, prewrite] : prewrites_) spilled_.Wrote(txn.start_ts, written ? 1 : 0);
   if (!written) return;
   prewrites_ = {};

@@ -38,6 +38,8 @@ class Matcher {
   // goes on with that, before any other row.
   bool draining() const { return initialized_ && drained_ < early_commits_.size(); }
   Status Drain(std::vector<KvEvent>* out);
+  // No more rows for now.
+  void Rest() { spilled_.Rest(); }
 
   struct SpillItem {
     SpillSpace space;

@@ -58,7 +58,8 @@ struct RegionFeedConfig {
   // up in PD anew.
   Duration register_anew_after = 2min;
   Duration reload_route_after = 5min;
-  size_t buffered_bytes_max = 32 << 20;  // received from a store and not yet looked at
+  // Of what was received and not yet looked at, all stores together; null: each has a limit.
+  std::shared_ptr<MemoryQuota> received_quota;
   // Of prewrites that wait for their commit, all stores together; past it they are spilled to
   // `spill`, which outlives the feed. Without these memory is not bounded.
   std::shared_ptr<MemoryQuota> prewrite_quota;

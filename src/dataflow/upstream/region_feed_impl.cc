@@ -220,7 +220,7 @@ Result<StoreWorker*> RegionFeedImpl::WorkerOf(StoreId store) {
   const StoreWorker::Config config{.store = store,
                                    .cluster_id = pd_.cluster_id(),
                                    .scan_limit = static_cast<size_t>(config_.scan_limit_per_store),
-                                   .buffered_bytes_max = config_.buffered_bytes_max,
+                                   .received_quota = config_.received_quota,
                                    .prewrite_quota = config_.prewrite_quota,
                                    .spill = config_.spill};
   worker = std::make_unique<StoreWorker>(config, channels_.Get(address),

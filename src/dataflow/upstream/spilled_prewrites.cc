@@ -1,5 +1,6 @@
 #include "dataflow/upstream/spilled_prewrites.h"
 
+#include <algorithm>
 #include <cstring>
 
 #include "base/bytes.h"
@@ -8,6 +9,9 @@ namespace cdc {
 namespace {
 
 constexpr char kNoOp = 2;
+// A cursor costs more than a look-up, unless it is used again.
+constexpr int kSequentialMin = -4;
+constexpr int kSequentialMax = 64;
 constexpr size_t kHeaderBytes = 1 + sizeof(uint64_t) + sizeof(uint32_t);
 
 }  // namespace
@@ -31,23 +35,52 @@ Result<std::optional<SpilledPrewrites::Found>> SpilledPrewrites::Find(Ts start_t
                                                                       std::string_view key) {
   const auto txn = txns_.find(start_ts);
   if (txn == txns_.end()) return std::nullopt;
-  ASSIGN_OR_RETURN(const bool there, store_->Get(txn->second.space, key, &buffer_));
+  ASSIGN_OR_RETURN(const bool there, Read(txn->second.space, key));
   if (!there) return std::nullopt;
+  return Decode(key, buffer_);
+}
+
+// Into buffer_. False if it is not there.
+Result<bool> SpilledPrewrites::Read(SpillSpace space, std::string_view key) {
+  if (cursor_ && cursor_space_ == space && cursor_->Valid() && cursor_->key() == key) {
+    buffer_ = cursor_->value();
+    cursor_->Next();
+    sequential_ = std::min(sequential_ + 1, kSequentialMax);
+    return true;
+  }
+  cursor_.reset();
+  if (--sequential_ < kSequentialMin) return store_->Get(space, key, &buffer_);
+  ASSIGN_OR_RETURN(cursor_, store_->Read(space, key));
+  cursor_space_ = space;
+  RETURN_UNEXPECTED_IF_ERROR(cursor_->status());
+  if (!cursor_->Valid() || cursor_->key() != key) return false;
+  buffer_ = cursor_->value();
+  cursor_->Next();
+  return true;
+}
+
+void SpilledPrewrites::Rest() {
+  cursor_.reset();
+  sequential_ = 0;
+}
+
+Result<std::optional<SpilledPrewrites::Found>> SpilledPrewrites::Decode(
+    std::string_view key, std::string_view value) const {
   uint32_t old_size = 0;
-  if (buffer_.size() >= kHeaderBytes)
-    std::memcpy(&old_size, buffer_.data() + 1 + sizeof(uint64_t), sizeof old_size);
-  if (buffer_.size() < kHeaderBytes + old_size)
+  if (value.size() >= kHeaderBytes)
+    std::memcpy(&old_size, value.data() + 1 + sizeof(uint64_t), sizeof old_size);
+  if (value.size() < kHeaderBytes + old_size)
     return Error(Code::kSorterIo, "the spilled prewrite of key {} is cut off", ToHex(key));
-  const size_t body_size = buffer_.size() - kHeaderBytes;
+  const size_t body_size = value.size() - kHeaderBytes;
   const std::shared_ptr<char[]> memory(new char[key.size() + body_size]);
   std::memcpy(memory.get(), key.data(), key.size());
-  std::memcpy(memory.get() + key.size(), buffer_.data() + kHeaderBytes, body_size);
+  std::memcpy(memory.get() + key.size(), value.data() + kHeaderBytes, body_size);
   const std::string_view body(memory.get() + key.size(), body_size);
-  const char op = buffer_[0];
+  const char op = value[0];
   return Found{.key = {memory.get(), key.size()},
                .prewrite = {.value = body.substr(old_size),
                             .old_value = body.substr(0, old_size),
-                            .generation = LoadBigEndian64(buffer_.data() + 1),
+                            .generation = LoadBigEndian64(value.data() + 1),
                             .op = op == kNoOp ? std::nullopt : std::optional(static_cast<KvOp>(op)),
                             .owner = memory}};
 }
@@ -55,6 +88,7 @@ Result<std::optional<SpilledPrewrites::Found>> SpilledPrewrites::Find(Ts start_t
 void SpilledPrewrites::Forget(Ts start_ts) {
   const auto txn = txns_.find(start_ts);
   if (txn == txns_.end() || --txn->second.count > 0) return;
+  cursor_.reset();
   store_->Drop(txn->second.space);
   txns_.erase(txn);
 }

@@ -40,7 +40,11 @@ class SpilledPrewrites {
     std::string_view key;  // as `owner` of the prewrite keeps it
     Prewrite prewrite;
   };
+  // Transactions are committed key after key, so that what is wanted next is mostly what comes
+  // next.
   Result<std::optional<Found>> Find(Ts start_ts, std::string_view key);
+  // Lets go of what Find keeps open from call to call.
+  void Rest();
   // One of the transaction is not needed any more.
   void Forget(Ts start_ts);
 
@@ -56,8 +60,15 @@ class SpilledPrewrites {
     size_t count = 0;
   };
 
+  Result<bool> Read(SpillSpace space, std::string_view key);
+  Result<std::optional<Found>> Decode(std::string_view key, std::string_view value) const;
+
   SpillStore* const store_;
   std::map<Ts, Txn> txns_;
+  // Until Rest:
+  std::unique_ptr<SpillStore::Cursor> cursor_;  // after the last one found, in cursor_space_
+  SpillSpace cursor_space_{};
+  int sequential_ = 0;  // how often the next one was wanted, less how often it was not
   std::string buffer_;
 };
 

@@ -10,6 +10,7 @@
 namespace cdc {
 namespace {
 
+constexpr size_t kReceivedBytesMax = 32 << 20;
 // Delivered while a message is still being read: commits are small, what they complete is not.
 constexpr size_t kDeliverBytes = 4 << 20;
 // TiKV decides by this what a client understands; what matters is that it is at least 5.3.
@@ -41,7 +42,8 @@ StoreWorker::StoreWorker(const Config& config, std::shared_ptr<grpc::Channel> ch
           config.prewrite_quota)),
       next_extra_request_(kFirstExtraRequest),
       transport_(std::make_unique<FeedTransport>(
-          std::move(channel), static_cast<FeedTransportHandler*>(this), config.buffered_bytes_max)),
+          std::move(channel), static_cast<FeedTransportHandler*>(this),
+          std::make_shared<MemoryQuota>(kReceivedBytesMax, config.received_quota))),
       thread_([this] { Run(); }) {}
 
 StoreWorker::~StoreWorker() {
@@ -282,6 +284,7 @@ void StoreWorker::HandleEntries(const CdcEvent& event, StreamId stream,
   const bool was_initialized = session->matcher.initialized();
   const size_t events_before = events_.size();
   Status status = AddRows(*session, event, owner);
+  session->matcher.Rest();
   session->held.Set(session->matcher.bytes());
   if (!was_initialized && session->matcher.initialized()) {
     --scanning_;

@@ -44,8 +44,9 @@ class StoreWorker : private FeedTransportHandler {
   struct Config {
     StoreId store{};
     uint64_t cluster_id = 0;
-    size_t scan_limit = 40;                // regions scanned at a time
-    size_t buffered_bytes_max = 32 << 20;  // received and not yet looked at
+    size_t scan_limit = 40;  // regions scanned at a time
+    // Of what was received and not yet looked at, all stores together.
+    std::shared_ptr<MemoryQuota> received_quota;
     // Of prewrites that wait for their commit; past it they go to `spill`, if there is one.
     std::shared_ptr<MemoryQuota> prewrite_quota;
     SpillStore* spill = nullptr;

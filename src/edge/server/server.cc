@@ -110,7 +110,7 @@ Status RunServer(ServerConfig config, const std::vector<std::string>& pd_endpoin
   ASSIGN_OR_RETURN_STATUS(
       const auto tikv, TiKvClient::Open(pd_endpoints, tls,
                                         {.scan_limit_per_store = config.kv_client.region_scan_limit,
-                                         .buffered_bytes_max = memory.received_bytes_max,
+                                         .received_quota = memory.received,
                                          .prewrite_quota = memory.prewrites,
                                          .spill = spill.get()},
                                         SystemClock()));

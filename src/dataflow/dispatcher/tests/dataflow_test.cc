@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <random>
+#include <thread>
 
 #include <gtest/gtest.h>
 
 #include "testing/fake_sink.h"
+#include "testing/fake_spill_store.h"
 
 namespace cdc {
 namespace {
@@ -86,6 +88,9 @@ class DataflowTest : public testing::Test {
     schema_.Set(0);
     dataflow_ = std::make_unique<Dataflow>(
         DataflowOptions{.memory_quota = quota,
+                        .node_sink_quota = node_sink_quota_,
+                        .sorters = sorters_.get(),
+                        .disk_full_patience = 50ms,
                         .schema = &schema_,
                         .sink = &sink,
                         .workers = &pool_,
@@ -135,6 +140,9 @@ class DataflowTest : public testing::Test {
     parking_->open.notify_all();
   }
   std::optional<Status> error_;
+  std::shared_ptr<MemoryQuota> node_sink_quota_;
+  FakeSpillStore spill_;
+  std::unique_ptr<SorterPool> sorters_;  // null: no disk
   std::unique_ptr<Dataflow> dataflow_;
 };
 
@@ -276,6 +284,82 @@ TEST_F(DataflowTest, ASlowSinkBoundsWhatIsOnItsWay) {
   }
   EXPECT_EQ(dataflow_->rows_written(), 100u);
   EXPECT_EQ(dataflow_->Checkpoint(), Ts(500));
+}
+
+TEST_F(DataflowTest, WhatAStalledSinkDoesNotTakeGoesToDiskAndComesBackInOrder) {
+  FakeSink sink(false);
+  sorters_ = MakeSorterPool(&spill_);
+  Open(sink, 2 << 20);
+  Schema(1000);
+  for (uint64_t ts = 1; ts <= 100; ++ts) {
+    Feed(kT1, Txn(ts + 1, "k", 100 << 10));
+    dataflow_->AdvanceResolved(Table(kT1), Ts(ts + 1));
+    Run();
+  }
+  EXPECT_LE(Table(kT1).sorter_bytes(), 1u << 20);
+  EXPECT_GT(spill_.written(), 50u);
+  EXPECT_EQ(dataflow_->Checkpoint(), Ts(1)) << "what is on disk is not acknowledged";
+  while (sink.held() > 0) {
+    sink.Acknowledge();
+    Run();
+  }
+  std::string expected;
+  for (int ts = 2; ts <= 101; ++ts) expected += fmt::format("{}{}", ts == 2 ? "" : " ", ts);
+  EXPECT_EQ(Written(sink), expected);
+  EXPECT_EQ(dataflow_->Checkpoint(), Ts(101));
+  EXPECT_EQ(spill_.spaces(), 0u);
+}
+
+TEST_F(DataflowTest, AFullDiskFailsTheChangefeedWhenNothingCanBeWritten) {
+  FakeSink sink;
+  sorters_ = MakeSorterPool(&spill_);
+  Open(sink, 2 << 20);
+  spill_.FailWith(Status(Code::kDiskFull, "no space left"));
+  Status status;
+  for (uint64_t ts = 1; ts <= 100 && status.ok(); ++ts)
+    status = dataflow_->Append(Table(kT1), Txn(ts + 1, "k", 100 << 10), {});
+  EXPECT_EQ(status.code(), Code::kDiskFull) << status.ToString();
+  EXPECT_EQ(status.reaction(), Reaction::kFailChangefeed);
+}
+
+TEST_F(DataflowTest, AFullDiskHoldsTheFeedBackWhileTheSinkWrites) {
+  FakeSink sink(false);
+  sorters_ = MakeSorterPool(&spill_);
+  Open(sink, 2 << 20);
+  Schema(1000);
+  spill_.FailWith(Status(Code::kDiskFull, "no space left"));
+  Feed(kT1, Txn(1, "k", 600 << 10));
+  dataflow_->AdvanceResolved(Table(kT1), Ts(1));
+  Run();
+  Feed(kT1, Txn(2, "k", 900 << 10));
+  std::atomic<bool> appended = false;
+  std::jthread feed([&] {
+    EXPECT_TRUE(dataflow_->Append(Table(kT1), Txn(3, "k", 900 << 10), {}).ok());
+    appended = true;
+  });
+  std::this_thread::sleep_for(200ms);  // longer than it would wait for a sink that writes nothing
+  EXPECT_FALSE(appended);
+  dataflow_->AdvanceResolved(Table(kT1), Ts(2));
+  Run();
+  feed.join();
+  EXPECT_TRUE(appended);
+}
+
+TEST_F(DataflowTest, OneBatchGoesWhateverOtherChangefeedsHold) {
+  FakeSink sink(false);
+  node_sink_quota_ = std::make_shared<MemoryQuota>(1 << 20);
+  node_sink_quota_->Force(2 << 20);
+  Open(sink);
+  Schema(1000);
+  for (uint64_t ts = 1; ts <= 3; ++ts) Feed(kT1, Txn(ts + 1, "k", 600 << 10));
+  dataflow_->AdvanceResolved(Table(kT1), Ts(500));
+  for (int i = 1; i <= 3; ++i) {
+    Run();
+    EXPECT_EQ(sink.held(), 1u);
+    sink.Acknowledge();
+  }
+  EXPECT_EQ(dataflow_->Checkpoint(), Ts(500));
+  node_sink_quota_->Release(2 << 20);
 }
 
 TEST_F(DataflowTest, RemovedTablesNoLongerHoldTheCheckpoint) {
