@@ -58,6 +58,7 @@ TEST_F(LogFileTest, GoesOnWithTheFileThatIsThere) {
 TEST_F(LogFileTest, DeletesWhatIsTooOldOrTooMany) {
   const auto few = Open({.bytes_max = 1, .backups_max = 2});
   for (int day = 0; day < 5; ++day) few->Write("line\n", Day(day));
+  few->Flush();
   EXPECT_THAT(Files(), UnorderedElementsAre("cdc.log", "cdc-1970-01-04T00-00-00.000.log",
                                             "cdc-1970-01-05T00-00-00.000.log"));
   const auto young = Open({.bytes_max = 1, .days_max = 1});

@@ -27,10 +27,11 @@ OrderedJson TasksView(const ChangefeedView& feed) {
   for (const auto& [capture, task] : feed.tasks) {
     OrderedJson tables = OrderedJson::array();
     for (const auto& [table, replica] : task.tables) tables.push_back(Raw(table));
-    const OrderedJson status = OrderedJson::parse(task.ToJson(), nullptr, false);
+    OrderedJson operations = OrderedJson::parse(task.ToJson(), nullptr, false)["operation"];
+    if (operations.is_null()) operations = OrderedJson::object();
     tasks.push_back({{"capture_id", capture},
                      {"table_ids", std::move(tables)},
-                     {"table_operations", status.value("operation", OrderedJson::object())}});
+                     {"table_operations", std::move(operations)}});
   }
   return tasks;
 }

@@ -95,7 +95,7 @@ std::vector<std::string> Completions(const CLI::App& app, const std::vector<std:
   return Candidates(path, words.empty() ? "" : words.back());
 }
 
-void AddCompletionCommands(CLI::App& app, int* exit_code) {
+void AddCompletionCommand(CLI::App& app, int* exit_code) {
   CLI::App* completion =
       app.add_subcommand("completion", "Print a script for a shell's completion");
   auto shell = std::make_shared<std::string>();
@@ -117,14 +117,15 @@ void AddCompletionCommands(CLI::App& app, int* exit_code) {
                  shell->c_str());
     *exit_code = 1;
   });
-  CLI::App* complete = app.add_subcommand("__complete", "What can follow");
-  complete->group("");
-  complete->prefix_command();
-  complete->callback([&app, complete] {
-    std::vector<std::string> words = complete->remaining();
-    if (!words.empty() && words.front() == "--") words.erase(words.begin());
-    for (const std::string& answer : Completions(app, words)) std::printf("%s\n", answer.c_str());
-  });
+}
+
+bool AnsweredCompletion(const CLI::App& app, const std::vector<std::string>& words) {
+  if (words.empty() || words.front() != "__complete") return false;
+  const bool marked = words.size() > 1 && words[1] == "--";
+  for (const std::string& answer :
+       Completions(app, {words.begin() + (marked ? 2 : 1), words.end()}))
+    std::printf("%s\n", answer.c_str());
+  return true;
 }
 
 }  // namespace cdc

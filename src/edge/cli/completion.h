@@ -10,9 +10,12 @@ class App;
 
 namespace cdc {
 
-// Adds `completion`, which prints a script that asks this program what can follow, and the hidden
-// `__complete`, which answers. `app` is the whole program's.
-void AddCompletionCommands(CLI::App& app, int* exit_code);
+// Adds `completion`, which prints a script that asks this program what can follow.
+void AddCompletionCommand(CLI::App& app, int* exit_code);
+
+// Answers such a script: true if `words` are its question, `__complete -- <words>`; they may be
+// anything, so the parser must not see them.
+bool AnsweredCompletion(const CLI::App& app, const std::vector<std::string>& words);
 
 // What can stand in place of the last of `words` (which may be empty or half typed): names of
 // commands and flags, with a tab and their description.

@@ -14,11 +14,13 @@ namespace cdc {
 struct ConsumedValue {
   enum class Kind : uint8_t {
     kNull,
-    kNumber,    // digits, to be written without quotes: also ENUM's index, SET's and BIT's mask
-    kText,      // to be quoted
-    kBytes,     // a binary string
-    kByColumn,  // the message does not tell: base64 for a binary column, the number of an ENUM, SET
-                // or BIT, else text
+    kNumber,  // digits, to be written without quotes: also ENUM's index, SET's and BIT's mask
+    kText,    // to be quoted
+    kBytes,   // a binary string
+    // What the downstream's column must tell (column_value.h):
+    kByColumn,  // base64 for a binary column, the number of an ENUM, SET, BIT or YEAR, else text
+    kDebeziumNumber,  // days, milliseconds … for times
+    kDebeziumText,    // base64 for a binary column or a BIT
   };
   Kind kind = Kind::kNull;
   std::string text;

@@ -29,6 +29,7 @@ class MessageDecoder {
 std::unique_ptr<MessageDecoder> MakeOpenProtocolDecoder();
 std::unique_ptr<MessageDecoder> MakeCanalJsonDecoder();
 std::unique_ptr<MessageDecoder> MakeSimpleJsonDecoder();
+std::unique_ptr<MessageDecoder> MakeDebeziumDecoder();
 
 // What a statement does, told by its words, for protocols whose own types are coarser than TiDB's.
 DdlType DdlTypeOfQuery(std::string_view query);

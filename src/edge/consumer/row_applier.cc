@@ -36,7 +36,8 @@ bool IsBinaryType(const std::string& type) {
 Connection::Outcome<DownstreamTable> Describe(Connection& connection, const ConsumedRow& row) {
   DownstreamTable table;
   const auto columns = connection.Query(
-      "SELECT COLUMN_NAME,DATA_TYPE,GENERATION_EXPRESSION,NUMERIC_PRECISION,NUMERIC_SCALE FROM "
+      "SELECT COLUMN_NAME,DATA_TYPE,GENERATION_EXPRESSION,NUMERIC_PRECISION,NUMERIC_SCALE,"
+      "COLUMN_TYPE,DATETIME_PRECISION FROM "
       "information_schema.COLUMNS WHERE " +
       Where(row));
   if (!columns) return std::unexpected(columns.error());
@@ -46,6 +47,8 @@ Connection::Outcome<DownstreamTable> Describe(Connection& connection, const Cons
     out.type = type;
     out.binary = IsBinaryType(type);
     out.generated = column[2].has_value() && !column[2]->empty();
+    out.is_unsigned = column[5].value_or("").find("unsigned") != std::string::npos;
+    out.fraction_digits = std::atoi(column[6].value_or("0").c_str());
     // NULL scale: a FLOAT without (M,D).
     if (type == "float" && column[3] && column[4]) {
       const int digits = std::atoi(column[3]->c_str());

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "dataflow/sink/mysql/sql_writer.h"
+#include "edge/consumer/column_value.h"
 
 namespace cdc {
 namespace {
@@ -40,10 +41,6 @@ Status AppendFloat(const std::string& text, double max, std::string* out) {
   return Status::Ok();
 }
 
-bool HoldsNumber(const std::string& type) {
-  return type == "enum" || type == "set" || type == "bit" || type == "year";
-}
-
 bool SameValues(const std::vector<const ConsumedColumn*>& a,
                 const std::vector<const ConsumedColumn*>& b) {
   return std::ranges::equal(a, b, [](const ConsumedColumn* x, const ConsumedColumn* y) {
@@ -63,18 +60,12 @@ Status RowSql::AppendLiteral(const ConsumedColumn& column, const DownstreamTable
   const DownstreamTable::Column* known = table.Find(column.name);
   if (known == nullptr)
     return Status(Code::kDecode, "the downstream table has no column {}", column.name);
-  const std::string& text = column.value.text;
+  ASSIGN_OR_RETURN_STATUS(const ConsumedValue value, ResolveValue(column.value, *known));
   using Kind = ConsumedValue::Kind;
-  Kind kind = column.value.kind;
-  if (kind == Kind::kByColumn && known->binary) {
-    ASSIGN_OR_RETURN_STATUS(const std::string bytes, FromBase64(text));
-    *out += "x'" + ToHex(bytes) + "'";
-    return Status::Ok();
-  }
-  if (kind == Kind::kByColumn) kind = HoldsNumber(known->type) ? Kind::kNumber : Kind::kText;
-  if (kind != Kind::kNull && known->type == "float")
+  const std::string& text = value.text;
+  if (value.kind != Kind::kNull && known->type == "float")
     return AppendFloat(text, known->float_max, out);
-  switch (kind) {
+  switch (value.kind) {
     case Kind::kNull:
       *out += "NULL";
       return Status::Ok();
@@ -87,6 +78,7 @@ Status RowSql::AppendLiteral(const ConsumedColumn& column, const DownstreamTable
       *out += "x'" + ToHex(text) + "'";
       return Status::Ok();
     default:
+      has_enum_error_ |= known->type == "enum" && text.empty();
       *out += QuoteText(text);
       return Status::Ok();
   }

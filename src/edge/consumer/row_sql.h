@@ -14,9 +14,11 @@ namespace cdc {
 // What information_schema says about a table.
 struct DownstreamTable {
   struct Column {
-    std::string type;                                      // DATA_TYPE, in lower case
-    bool binary = false;                                   // a binary string
-    bool generated = false;                                // not to be written
+    std::string type;        // DATA_TYPE, in lower case
+    bool binary = false;     // a binary string
+    bool generated = false;  // not to be written
+    bool is_unsigned = false;
+    int fraction_digits = 0;                               // of a time
     double float_max = std::numeric_limits<float>::max();  // FLOAT(M,D) holds less
   };
   std::map<std::string, Column> columns;  // by their names in lower case

@@ -23,15 +23,16 @@ int main(int argc, char** argv) {
   int exit_code = 0;
   cdc::AddServerCommand(app, &exit_code);
   cdc::AddCliCommand(app, &exit_code);
-  cdc::AddCompletionCommands(app, &exit_code);
+  cdc::AddCompletionCommand(app, &exit_code);
   app.add_subcommand("version", "Output version information")->callback([] {
     std::fputs(cdc::BuildText().c_str(), stdout);
   });
+  const std::vector<std::string> words(argv + 1, argv + argc);
+  if (cdc::AnsweredCompletion(app, words)) return 0;
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& e) {
     if (e.get_exit_code() == 0) return app.exit(e);  // --help
-    const std::vector<std::string> words(argv + 1, argv + argc);
     std::fprintf(stderr, "Error: %s\n", cdc::ExplainParseError(app, words, e.what()).c_str());
     return 1;
   }

@@ -32,7 +32,7 @@ Ended Type(std::vector<std::string> arguments) {
   app.fallthrough();
   Ended ended;
   AddCliCommand(app, &ended.exit_code);
-  AddCompletionCommands(app, &ended.exit_code);
+  AddCompletionCommand(app, &ended.exit_code);
   std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());  // as CLI11 wants them
   testing::internal::CaptureStderr();
   try {
@@ -132,7 +132,7 @@ TEST(Completion, KnowsCommandsAndFlagsWhereTheyFit) {
   CLI::App app("cdc", "cdc");
   int exit_code = 0;
   AddCliCommand(app, &exit_code);
-  AddCompletionCommands(app, &exit_code);
+  AddCompletionCommand(app, &exit_code);
   EXPECT_THAT(Completions(app, {"cl"}), ElementsAre(StartsWith("cli\t")));
   EXPECT_THAT(Completions(app, {"cli", "changefeed", "re"}),
               ElementsAre(StartsWith("remove\t"), StartsWith("resume\t")));
@@ -142,6 +142,16 @@ TEST(Completion, KnowsCommandsAndFlagsWhereTheyFit) {
               Contains(StartsWith("--pd\t")));
   EXPECT_THAT(Completions(app, {"cli", "--pd", ""}), IsEmpty()) << "any value";
   EXPECT_THAT(Completions(app, {"cli", "uns"}), IsEmpty()) << "hidden";
+}
+
+TEST(Completion, AnswersTheScripts) {
+  CLI::App app("cdc", "cdc");
+  int exit_code = 0;
+  AddCliCommand(app, &exit_code);
+  testing::internal::CaptureStdout();
+  EXPECT_TRUE(AnsweredCompletion(app, {"__complete", "--", "cli", "tso", ""}));
+  EXPECT_THAT(testing::internal::GetCapturedStdout(), StartsWith("query\t"));
+  EXPECT_FALSE(AnsweredCompletion(app, {"cli", "tso", "query"}));
 }
 
 TEST(Completion, HasAScriptForEachShell) {
