@@ -1,12 +1,16 @@
 #include "dataflow/upstream/grpc_pd_client.h"
+#include "dataflow/upstream/lock_cleaner.h"
 #include "dataflow/upstream/region_feed_impl.h"
 #include "dataflow/upstream/snapshot_reader_impl.h"
 
 namespace cdc {
 namespace {
 
+constexpr Duration kResolveTimeout = 30s;
+constexpr size_t kLocksAtOnce = 1024;
+
 // The composition of this folder; members in order of dependence.
-class TiKvClientImpl : public TiKvClient {
+class TiKvClientImpl : public TiKvClient, public LockCleaner {
  public:
   TiKvClientImpl(std::unique_ptr<PdClient> pd,
                  std::shared_ptr<grpc::ChannelCredentials> credentials,
@@ -27,6 +31,18 @@ class TiKvClientImpl : public TiKvClient {
   PdClient& pd() override { return *pd_; }
   SnapshotReader& snapshot() override { return snapshot_; }
   RegionFeed& feed() override { return feed_; }
+
+  Status ResolveLocks(RegionId id, Ts max) override {
+    ASSIGN_OR_RETURN_STATUS(const Region region, pd_->GetRegionById(id));
+    Retry retry = rpc_.StartRetry(kResolveTimeout);
+    while (true) {
+      ASSIGN_OR_RETURN_STATUS(const auto locks, locks_.ScanLocks({region.start_key, region.end_key},
+                                                                 max, kLocksAtOnce, &retry));
+      if (locks.empty()) return Status::Ok();
+      ASSIGN_OR_RETURN_STATUS(const LockOutcome outcome, locks_.Resolve(locks, Ts(), &retry));
+      if (outcome.alive != nullptr || locks.size() < kLocksAtOnce) return Status::Ok();
+    }
+  }
 
  private:
   const std::unique_ptr<PdClient> pd_;

@@ -1,10 +1,13 @@
 #include "edge/api/api_context.h"
 
+#include "dataflow/upstream/lock_cleaner.h"
+
 namespace cdc {
 namespace {
 
 constexpr Duration kJobDeadline = 30s;
 constexpr Duration kPollInterval = 50ms;
+constexpr uint64_t kLockAgeMs = 60'000;
 
 // What a job leaves behind; nullopt for those that leave nothing.
 std::optional<FeedState> StateAfter(AdminJobType type) {
@@ -108,6 +111,16 @@ Status ApiContext::ResignOwner() {
     owner.AsyncStop();
     return Status::Ok();
   });
+}
+
+Status ApiContext::ResolveLocks(RegionId region, Ts ts) {
+  auto* cleaner = dynamic_cast<LockCleaner*>(&tikv_);
+  if (cleaner == nullptr) return Status(Code::kNotSupported, "locks cannot be resolved here");
+  if (ts == Ts()) {
+    ASSIGN_OR_RETURN_STATUS(const Ts now, pd().GetTs());
+    ts = Ts::FromUnixMs(now.unix_ms() - kLockAgeMs);
+  }
+  return cleaner->ResolveLocks(region, ts);
 }
 
 Result<size_t> ApiContext::Drain(const CaptureId& target) {

@@ -10,6 +10,7 @@
 #include "edge/api/changefeed_service.h"
 #include "edge/api/router.h"
 #include "edge/api/scrape.h"
+#include "edge/api/synced.h"
 
 namespace cdc {
 
@@ -33,6 +34,7 @@ class ApiContext {
   PdClient& pd() { return tikv_.pd(); }
   ChangefeedService& service() { return service_; }
   Scrape& scrape() { return scrape_; }
+  SyncedWatch& synced() { return synced_; }
 
   Result<ClusterSnapshot> Cluster() { return ReadCluster(etcd_, paths_); }
   // kChangefeedNotExists if nothing but remains of it is there.
@@ -48,6 +50,9 @@ class ApiContext {
   // Moves all tables away from a capture; returns how many it still has.
   Result<size_t> Drain(const CaptureId& target);
 
+  // Of transactions that started at or before `ts` (zero: a minute ago).
+  Status ResolveLocks(RegionId region, Ts ts);
+
   // Ends waits: for when the server is about to go.
   void Stop() { stop_.request_stop(); }
 
@@ -62,6 +67,7 @@ class ApiContext {
   TiKvClient& tikv_;
   ChangefeedService service_;
   Scrape scrape_;
+  SyncedWatch synced_;
   std::stop_source stop_;
 };
 

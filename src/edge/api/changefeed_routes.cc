@@ -5,6 +5,7 @@
 #include "config/uri.h"
 #include "edge/api/api_context.h"
 #include "edge/api/changefeed_body.h"
+#include "edge/api/secrets.h"
 
 namespace cdc {
 namespace {
@@ -82,7 +83,10 @@ Result<OrderedJson> Update(ApiContext& context, const ApiRequest& request,
     // A client that sends back what it was shown does not mean the mask.
     const bool shown = body.sink_uri == Uri::Mask(info->sink_uri);
     if (body.sink_uri && !body.sink_uri->empty() && !shown) info->sink_uri = *body.sink_uri;
-    if (body.config) info->config = body.config->ToJson();
+    if (!body.config) return Status::Ok();
+    OrderedJson config = OrderedJson::parse(body.config->ToJson(), nullptr, false);
+    RestoreSecrets(OrderedJson::parse(info->config, nullptr, false), &config);
+    info->config = config.dump();
     return Status::Ok();
   };
   ASSIGN_OR_RETURN(
@@ -166,6 +170,18 @@ Result<ApiReply> Tables(ApiContext& context, const ApiRequest& request) {
                      {"slowest_resolved_ts", table.feed.slowest_resolved.raw()},
                      {"reason", table.feed.reason}});
   return ApiReply::Json({{"total", items.size()}, {"items", items}});
+}
+
+// Asked of the owner alone, so that one node remembers what was there.
+Result<ApiReply> Synced(ApiContext& context, const ApiRequest& request) {
+  const std::string id = request.PathParam("changefeed_id");
+  ASSIGN_OR_RETURN(const ChangefeedView feed, context.Changefeed(id));
+  ASSIGN_OR_RETURN(const Ts now, context.pd().GetTs());
+  uint64_t rows = 0;
+  for (const auto& [capture, position] : feed.positions) rows += position.count;
+  const Ts resolved = feed.status ? feed.status->resolved_ts : feed.Checkpoint();
+  return ApiReply::Json(
+      SyncedView(feed.Checkpoint(), resolved, context.synced().LastSynced(id, rows, now), now));
 }
 
 ApiHandler Job(ApiContext& context, AdminJobType type, ApiReply reply) {
@@ -252,6 +268,11 @@ void AddV2(ApiContext& context, Router* router) {
                Show(context, [](const ChangefeedId&, const ChangefeedView& feed) {
                  return StatusV2(feed);
                })});
+  router->Add({"GET",
+               "/api/v2/changefeeds/{changefeed_id}/synced",
+               {.summary = "Whether all data has arrived downstream", .answer = "Synced"},
+               [&context](const ApiRequest& request) { return Synced(context, request); },
+               /*owner=*/true});
   router->Add(
       {"GET",
        "/api/v2/changefeeds/{changefeed_id}/tables",

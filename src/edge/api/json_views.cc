@@ -2,15 +2,10 @@
 
 #include "config/replica_config.h"
 #include "config/uri.h"
+#include "edge/api/secrets.h"
 
 namespace cdc {
 namespace {
-
-OrderedJson InfoView(const ChangefeedInfo& info) {
-  ChangefeedInfo shown = info;
-  shown.sink_uri = Uri::Mask(info.sink_uri);
-  return OrderedJson::parse(shown.ToJson(), nullptr, false);
-}
 
 std::string StateName(const ChangefeedView& feed) {
   return feed.info ? std::string(FeedStateName(feed.info->state)) : "";
@@ -37,6 +32,12 @@ OrderedJson TasksView(const ChangefeedView& feed) {
 }
 
 }  // namespace
+
+OrderedJson InfoView(const ChangefeedInfo& info) {
+  OrderedJson view = OrderedJson::parse(info.ToJson(), nullptr, false);
+  MaskSecrets(&view);
+  return view;
+}
 
 OrderedJson ErrorView(const std::optional<RunningError>& error) {
   if (!error) return nullptr;
@@ -110,6 +111,7 @@ OrderedJson DetailV2(const ChangefeedId& id, const ChangefeedView& feed) {
     const auto config = ReplicaConfig::FromJson(feed.info->config);
     view["config"] =
         config ? OrderedJson::parse(config->ToApiJson(), nullptr, false) : OrderedJson(nullptr);
+    MaskSecrets(&view["config"]);
     view["creator_version"] = feed.info->creator_version;
   }
   view["resolved_ts"] = feed.status ? feed.status->resolved_ts.raw() : 0;

@@ -10,6 +10,8 @@ namespace cdc {
 
 using OrderedJson = nlohmann::ordered_json;
 
+// As etcd has it, with secrets masked.
+OrderedJson InfoView(const ChangefeedInfo& info);
 OrderedJson ErrorView(const std::optional<RunningError>& error);
 // {"state", "tso", "checkpoint", "error"}: the short form that TiCDC's owner answers with.
 OrderedJson SummaryView(const ChangefeedView& feed);

@@ -3,8 +3,8 @@
 
 #include "base/failpoint.h"
 #include "base/log.h"
-#include "config/uri.h"
 #include "edge/api/api_context.h"
+#include "edge/api/secrets.h"
 #include "edge/api/version.h"
 
 namespace cdc {
@@ -29,9 +29,8 @@ Result<OrderedJson> Metadata(ApiContext& context) {
     std::string value = kv.value;
     if (key && key->kind == ParsedKey::Kind::kInfo) {
       OrderedJson info = OrderedJson::parse(value, nullptr, false);
-      const bool readable = info.is_object() && info["sink-uri"].is_string();
-      if (readable) info["sink-uri"] = Uri::Mask(info["sink-uri"].get<std::string>());
-      value = readable ? info.dump() : "(cannot be read)";
+      MaskSecrets(&info);
+      value = info.is_object() ? info.dump() : "(cannot be read)";
     }
     list.push_back({{"key", kv.key}, {"value", std::move(value)}});
   }
@@ -190,6 +189,15 @@ void AddFailPointRoutes(Router* router) {
                [](const ApiRequest& request) { return Disable(FailPointName(request)); }});
 }
 
+Result<ApiReply> ResolveLock(ApiContext& context, const ApiRequest& request) {
+  ASSIGN_OR_RETURN(const OrderedJson body, request.JsonBody());
+  const uint64_t region = body.value("region_id", uint64_t{0});
+  if (region == 0) return Error(Code::kApiInvalidParam, "region_id is missing");
+  RETURN_UNEXPECTED_IF_ERROR(
+      context.ResolveLocks(RegionId{region}, Ts(body.value("ts", uint64_t{0}))));
+  return ApiReply::Json(OrderedJson::object());
+}
+
 // A handler of a function that needs the context only.
 template <typename Function>
 ApiHandler From(ApiContext& context, Function function) {
@@ -276,6 +284,12 @@ void AddNodeRoutes(ApiContext& context, Router* router) {
                  ASSIGN_OR_RETURN(const OrderedJson metadata, Metadata(context));
                  return ApiReply::Json(metadata);
                }});
+  router->Add({"POST",
+               "/api/v2/unsafe/resolve_lock",
+               {.summary = "Finish what crashed transactions left behind in a region",
+                .answer = "Empty",
+                .body = "ResolveLock"},
+               [&context](const ApiRequest& request) { return ResolveLock(context, request); }});
   router->Add({"DELETE",
                "/api/v2/unsafe/service_gc_safepoint",
                {.summary = "Let PD's GC go on without regard to changefeeds", .answer = "Empty"},

@@ -46,6 +46,16 @@ inline constexpr char kOpenApiSchemas[] = R"({
     "logic_time": {"type": "integer"}}},
   "Metadata": {"type": "array", "items": {"type": "object", "required": ["key", "value"],
     "properties": {"key": {"type": "string"}, "value": {"type": "string"}}}},
+  "ResolveLock": {"type": "object", "required": ["region_id"], "properties": {
+    "region_id": {"type": "integer"},
+    "ts": {"type": "integer", "description": "of transactions up to here; a minute ago"}}},
+  "Synced": {"type": "object",
+    "required": ["synced", "sink_checkpoint_ts", "puller_resolved_ts", "last_synced_ts", "now_ts",
+                 "info"],
+    "properties": {
+      "synced": {"type": "boolean"}, "sink_checkpoint_ts": {"type": "string"},
+      "puller_resolved_ts": {"type": "string"}, "last_synced_ts": {"type": "string"},
+      "now_ts": {"type": "string"}, "info": {"type": "string"}}},
   "FailPoint": {"type": "object", "required": ["name", "expr"], "properties": {
     "name": {"type": "string"}, "expr": {"type": "string"}}},
   "FailPoints": {"type": "array", "items": {"$ref": "#/components/schemas/FailPoint"}},

@@ -4,7 +4,6 @@
 
 #include <fmt/ranges.h>
 
-#include "config/uri.h"
 #include "edge/cli/changefeed_flags.h"
 #include "edge/cli/info_diff.h"
 
@@ -14,10 +13,7 @@ namespace {
 constexpr uint64_t kDayMs = 86'400'000;
 constexpr uint64_t kHourMs = 3'600'000;
 
-std::string MaskedJson(ChangefeedInfo info) {
-  info.sink_uri = Uri::Mask(info.sink_uri);
-  return info.ToJson();
-}
+std::string MaskedJson(const ChangefeedInfo& info) { return InfoView(info).dump(); }
 
 Status ConfirmGap(Ts from, Ts now) {
   if (from.unix_ms() + kDayMs >= now.unix_ms()) return Status::Ok();
@@ -74,7 +70,7 @@ Status Update(ClusterAccess& access, const ChangefeedFlags& flags) {
   ChangefeedChange change{.opts = flags.Opts(), .sort_engine = flags.sort_engine};
   if (flags.target_ts) change.target_ts = Ts(*flags.target_ts);
   change.sink_uri = flags.sink_uri;
-  if (!flags.config_file.empty()) {
+  if (!flags.config_file.empty() || !flags.schema_registry.empty()) {
     ASSIGN_OR_RETURN_STATUS(change.config, flags.LoadConfig(old_config));
   }
   ChangefeedInfo after = before;

@@ -11,8 +11,6 @@ Status ChangefeedFlags::CheckSupported() const {
                   "--sort-dir is no setting of a changefeed, use `cdc server --data-dir`");
   if (sync_point)
     return Status(Code::kNotSupported, "--sync-point: this version writes no sync points");
-  if (!schema_registry.empty())
-    return Status(Code::kNotSupported, "--schema-registry: this version has no Avro messages");
   if (cyclic_replica_id.value_or(0) != 0 || !cyclic_filter_replica_ids.empty())
     return Status(Code::kNotSupported,
                   "cyclic replication is not part of this version; see bdr-mode in "
@@ -29,6 +27,7 @@ Result<ReplicaConfig> ChangefeedFlags::LoadConfig(const ReplicaConfig& base) con
     text << file.rdbuf();
     ASSIGN_OR_RETURN(config, ReplicaConfig::FromToml(text.str(), config_file, base));
   }
+  if (!schema_registry.empty()) config.sink.schema_registry = schema_registry;
   if (disable_gc_check) config.check_gc_safe_point = false;
   RETURN_UNEXPECTED_IF_ERROR(config.Validate());
   return config;
@@ -58,7 +57,8 @@ void AddChangefeedFlags(CLI::App* command, ChangefeedFlags* flags) {
   command->add_flag("--no-confirm", flags->no_confirm, "Ask nothing");
   command->add_flag("--sync-point", flags->sync_point, "Record sync points")->group("");
   command->add_option("--sync-interval", flags->sync_interval, "Between sync points")->group("");
-  command->add_option("--schema-registry", flags->schema_registry, "For Avro")->group("");
+  command->add_option("--schema-registry", flags->schema_registry,
+                      "URL of the schema registry, for Avro");
   command->add_option("--cyclic-replica-id", flags->cyclic_replica_id, "Experimental")->group("");
   command->add_option("--cyclic-filter-replica-ids", flags->cyclic_filter_replica_ids)
       ->delimiter(',')

@@ -69,6 +69,8 @@ class ClusterAccess {
 
   virtual Result<std::vector<std::pair<std::string, std::string>>> Metadata() = 0;
   virtual Status DeleteServiceGcSafePoint() = 0;
+  // Of transactions that started at or before `ts` (zero: a minute ago).
+  virtual Status ResolveLocks(RegionId region, Ts ts) = 0;
   // Deletes everything in etcd and lets all captures start anew.
   virtual Status Reset() = 0;
 };

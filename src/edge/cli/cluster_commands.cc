@@ -57,6 +57,14 @@ void AddUnsafe(CommandBuilder& builder, CLI::App& cli) {
                     return Status::Ok();
                   });
   builder.Command(*group, "show-metadata", "Show all metadata in etcd", ShowMetadata);
+  auto lock = std::make_shared<std::pair<uint64_t, uint64_t>>();  // region, ts
+  CLI::App* resolve = builder.Command(
+      *group, "resolve-lock", "Finish what crashed transactions left behind in a region",
+      [lock](ClusterAccess& access) {
+        return access.ResolveLocks(RegionId{lock->first}, Ts(lock->second));
+      });
+  resolve->add_option("--region", lock->first, "Id of the region")->required();
+  resolve->add_option("--ts", lock->second, "Transactions up to this (a minute ago)");
   builder.Command(*group, "delete-service-gc-safepoint",
                   "Let PD's GC go on without regard to changefeeds",
                   [no_confirm](ClusterAccess& access) -> Status {

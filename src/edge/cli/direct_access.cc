@@ -2,6 +2,7 @@
 #include <sstream>
 
 #include "control/etcd/cluster_view.h"
+#include "dataflow/upstream/lock_cleaner.h"
 #include "edge/api/http_client.h"
 #include "edge/cli/cluster_access.h"
 
@@ -138,6 +139,18 @@ class DirectAccess : public ClusterAccess {
     const auto kept = tikv->pd().UpdateServiceGcSafePoint(paths_.gc_service(),
                                                           std::chrono::seconds(0), Ts::Max());
     return kept ? Status::Ok() : kept.error();
+  }
+
+  Status ResolveLocks(RegionId region, Ts ts) override {
+    constexpr uint64_t kAgeMs = 60'000;
+    ASSIGN_OR_RETURN_STATUS(TiKvClient * tikv, TiKv());
+    auto* cleaner = dynamic_cast<LockCleaner*>(tikv);
+    if (cleaner == nullptr) return Status(Code::kNotSupported, "locks cannot be resolved here");
+    if (ts == Ts()) {
+      ASSIGN_OR_RETURN_STATUS(const Ts now, tikv->pd().GetTs());
+      ts = Ts::FromUnixMs(now.unix_ms() - kAgeMs);
+    }
+    return cleaner->ResolveLocks(region, ts);
   }
 
   Status Reset() override {

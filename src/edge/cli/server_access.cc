@@ -200,6 +200,12 @@ class ServerAccess : public ClusterAccess {
     return AskFor("DELETE", "/api/v2/unsafe/service_gc_safepoint");
   }
 
+  Status ResolveLocks(RegionId region, Ts ts) override {
+    const auto done =
+        Ask("POST", "/api/v2/unsafe/resolve_lock", {{"region_id", Raw(region)}, {"ts", ts.raw()}});
+    return done ? Status::Ok() : done.error();
+  }
+
   Status Reset() override {
     return Status(Code::kNotSupported, "reset empties etcd itself: use --pd, not --server");
   }
