@@ -9,6 +9,7 @@ from compare_state import compare
 from harness import expectations
 from harness.cases import case_named
 from harness.cdc import CdcServer, write_config
+from harness.java_feed import read_feed
 from harness.process import wait_until
 from harness.simulator import Simulator
 
@@ -111,3 +112,25 @@ def test_lag_is_back_to_normal_after_one_store_of_twenty_restarts(running, scrat
         simulator.post("/store/start", store=store)
         wait_until("normal lag after a restart", lambda: lag_s() < 2, 30)
     simulator.post("/load/stop")
+
+
+def test_javas_client_reads_what_is_stored(running, scratch):
+    """Live and by scan, with a stream for each region, as clients before EventFeedV2 do it."""
+    case = case_named("21_oltp")
+    flags = ("--no-play", "--tables=1", "--regions-per-table=4")
+    simulator = running(Simulator(scratch, case.path, *flags, name="simulator-java"))
+    start_ts = simulator.now_ts()
+    simulator.post("/load", kind="oltp", rows=4000, rate=1000, keys=100, txn_rows=4)
+    until_ts = start_ts + (5000 << 18)  # a second after the last row
+    prefix = LOAD_PREFIX[0]
+    rows = read_feed(simulator.pd, prefix + b"_r".hex(), prefix + b"_s".hex(), start_ts, until_ts)
+    values = {(r["key"], r["start_ts"]): r["value"] for r in rows if r["type"] == "PREWRITE"}
+    log = {}
+    for row in rows:
+        if row["type"] in ("COMMIT", "COMMITTED") and row["commit_ts"] <= until_ts:
+            value = row["value"] if row["type"] == "COMMITTED" else values[row["key"], row["start_ts"]]
+            log[row["commit_ts"], row["key"]] = value if row["op"] == "PUT" else None
+    state = {key: value for (_, key), value in sorted(log.items())}
+    ids = {int(key[-16:], 16) - (1 << 63) for key, value in state.items() if value is not None}
+    assert ids == set(simulator.rows(0, until_ts))
+    assert len(log) >= 4000
