@@ -55,6 +55,7 @@ class ApiContext {
 
   // Ends waits: for when the server is about to go.
   void Stop() { stop_.request_stop(); }
+  std::stop_token stopping() const { return stop_.get_token(); }
 
  private:
   Status WaitUntil(const ChangefeedId& id, const char* what,

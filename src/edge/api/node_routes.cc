@@ -4,6 +4,7 @@
 #include "base/failpoint.h"
 #include "base/log.h"
 #include "edge/api/api_context.h"
+#include "edge/api/cpu_profile.h"
 #include "edge/api/secrets.h"
 #include "edge/api/version.h"
 
@@ -198,6 +199,18 @@ Result<ApiReply> ResolveLock(ApiContext& context, const ApiRequest& request) {
   return ApiReply::Json(OrderedJson::object());
 }
 
+Result<ApiReply> Profile(ApiContext& context, const ApiRequest& request) {
+  constexpr int kSecondsDefault = 30;
+  const std::string seconds = request.Param("seconds");
+  ASSIGN_OR_RETURN(
+      std::string profile,
+      TakeCpuProfile(
+          std::chrono::seconds(seconds.empty() ? kSecondsDefault : std::atoi(seconds.c_str())),
+          context.stopping()));
+  return ApiReply{
+      .status = 200, .content_type = "application/octet-stream", .body = std::move(profile)};
+}
+
 // A handler of a function that needs the context only.
 template <typename Function>
 ApiHandler From(ApiContext& context, Function function) {
@@ -222,6 +235,10 @@ void AddPlainRoutes(ApiContext& context, Router* router) {
                "/debug/info",
                {.summary = "Owner, processors and etcd's keys as text"},
                From(context, DebugInfo)});
+  router->Add({"GET",
+               "/debug/pprof/profile",
+               {.summary = "Samples of where CPU time goes, for pprof", .query = "seconds"},
+               [&context](const ApiRequest& request) { return Profile(context, request); }});
   router->Add({"POST",
                "/admin/log",
                {.summary = "Change the log level", .answer = "Empty", .body = "LogLevel"},
