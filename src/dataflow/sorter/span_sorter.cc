@@ -107,6 +107,10 @@ Result<EventBatch> SpanSorterImpl::Scan(Ts bound, size_t bytes_max) {
     from_memory = batch_memory_;
     bytes_ -= from_memory;
     batch.caught_up = FirstPendingLocked() > bound;
+    if (next_ == ready_.size()) {
+      ready_ = {};  // not only its elements take memory
+      next_ = 0;
+    }
     busy_ = false;
   }
   idle_.notify_all();

@@ -26,6 +26,8 @@ namespace cdc {
 namespace {
 
 constexpr size_t kBlockBytes = 32 << 10;
+constexpr size_t kMetadataBlockBytes = 8 << 10;
+constexpr int kCacheShardBits = 2;  // few threads, large shards
 constexpr size_t kSpaceBytes = 8;
 
 rocksdb::Slice ToSlice(std::string_view bytes) { return {bytes.data(), bytes.size()}; }
@@ -326,8 +328,13 @@ Result<rocksdb::DB*> SpillStoreImpl::Database() {
   std::lock_guard lock(mutex_);
   if (db_) return db_.get();
   rocksdb::BlockBasedTableOptions table;
-  table.block_cache = rocksdb::NewLRUCache(options_.cache_bytes);
+  table.block_cache = rocksdb::NewLRUCache(options_.cache_bytes, kCacheShardBits);
+  // Indexes and filters in small pieces: those of a large file, whole, would fit into no shard of
+  // the cache, and be read anew for every key.
   table.cache_index_and_filter_blocks = true;
+  table.index_type = rocksdb::BlockBasedTableOptions::kTwoLevelIndexSearch;
+  table.partition_filters = true;
+  table.metadata_block_size = kMetadataBlockBytes;
   table.block_size = kBlockBytes;
   table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
   rocksdb::Options options;
