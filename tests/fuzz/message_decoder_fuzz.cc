@@ -2,18 +2,42 @@
 // the length of the key, key and value. What is understood must make a statement or an error.
 #include <cstdint>
 
+#include "edge/consumer/avro_decoder.h"
 #include "edge/consumer/message_decoder.h"
 #include "edge/consumer/row_sql.h"
+
+namespace {
+
+// The same for every number, with a field of each kind.
+class OneSchema final : public cdc::SchemaSource {
+ public:
+  cdc::Result<std::string> SchemaOf(uint32_t) override {
+    return R"({"type":"record","name":"t","namespace":"d.s","fields":[
+      {"name":"a","type":["null","long"]},{"name":"b","type":"string"},{"name":"c","type":"double"},
+      {"name":"d","type":{"type":"bytes","logicalType":"decimal","scale":4}},
+      {"name":"_ticdc_before","type":["null",{"type":"record","name":"x","fields":[
+        {"name":"f","type":"float"}]}]},
+      {"name":"_tidb_op","type":"string"},{"name":"_tidb_commit_ts","type":"long"}]})";
+  }
+};
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   std::unique_ptr<cdc::MessageDecoder> decoder;
-  switch (data[0] % 3) {
+  switch (data[0] % 5) {
     case 0:
       decoder = cdc::MakeOpenProtocolDecoder();
       break;
     case 1:
       decoder = cdc::MakeCanalJsonDecoder();
+      break;
+    case 2:
+      decoder = cdc::MakeDebeziumDecoder();
+      break;
+    case 3:
+      decoder = cdc::MakeAvroDecoder(std::make_unique<OneSchema>());
       break;
     default:
       decoder = cdc::MakeSimpleJsonDecoder();

@@ -51,6 +51,12 @@ TEST(ColumnValue, DebeziumNumbersAndBytes) {
   EXPECT_EQ(Text("a", {.type = "enum"}), "'a'");
 }
 
+TEST(ColumnValue, VectorsHaveTheDigitsOfDoubles) {
+  EXPECT_EQ(Resolved(Kind::kText, "[3.4028235e+38,-1,0.5]", {.type = "vector"}),
+            "'[3.4028234663852886e+38,-1,0.5]'");
+  EXPECT_EQ(Resolved(Kind::kText, "[]", {.type = "vector"}), "'[]'");
+}
+
 TEST(ColumnValue, WhatDoesNotFitIsAnError) {
   EXPECT_NE(Number("1.5", {.type = "date"}).find("no whole number"), std::string::npos);
   EXPECT_NE(Number("99999999999999999999", {.type = "time"}).find("no whole number"),
