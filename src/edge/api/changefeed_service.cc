@@ -168,11 +168,15 @@ Result<TablesVerdict> ChangefeedService::VerifyTables(const ReplicaConfig& confi
   ASSIGN_OR_RETURN(const auto filter, Filter::Create(config));
   ASSIGN_OR_RETURN(const auto schema, SchemaStore::Open(tikv_.snapshot(), ts, *filter));
   TablesVerdict verdict;
-  for (const PhysicalTable& physical : schema->CapturedTables(ts))
+  for (const PhysicalTable& physical : schema->CapturedTables(ts)) {
+    // Conditions on rows may name columns that the table does not have.
+    if (const auto rows = filter->RowFilterFor(*physical.table); !rows)
+      return Unexpected(rows.error());
     verdict.eligible.push_back({.schema = physical.table->schema,
                                 .table = physical.table->name,
                                 .id = physical.id,
                                 .is_partition = physical.table->is_partitioned()});
+  }
   for (const TableInfoPtr& table : schema->IneligibleTables(ts))
     verdict.ineligible.push_back({.schema = table->schema, .table = table->name, .id = table->id});
   return verdict;
