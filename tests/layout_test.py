@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Keeps the layout honest: includes follow the layers, every source folder is documented, every error code is listed."""
+"""Keeps the layout honest: includes follow the layers; source folders, error codes, metrics and the server's settings are documented."""
 import pathlib
 import re
 import sys
@@ -52,8 +52,30 @@ def unlisted_error_codes():
             yield f"{code} is not in docs/errors.md"
 
 
+def unlisted_metrics():
+    listed = (ROOT / "docs/metrics.md").read_text()
+    sources = [f for f in [*SRC.rglob("*.h"), *SRC.rglob("*.cc")] if "tests" not in f.parts]
+    for name in sorted({n for f in sources for n in re.findall(r'"(ticdc_\w+)"', f.read_text())}):
+        if f"`{name}`" not in listed:
+            yield f"{name} is not in docs/metrics.md"
+
+
+def unlisted_server_keys():
+    listed = (ROOT / "docs/server.md").read_text()
+    text = (SRC / "config/server_config.cc").read_text()
+    for key in re.findall(r'\bRead(?:Seconds)?\("([^"]+)"', text):
+        if f"{key}`" not in listed and f"{key}`," not in listed:
+            yield f"{key}, a key of the server's configuration, is not in docs/server.md"
+
+
 def main():
-    problems = [*includes_that_go_up(), *undocumented_folders(), *unlisted_error_codes()]
+    problems = [
+        *includes_that_go_up(),
+        *undocumented_folders(),
+        *unlisted_error_codes(),
+        *unlisted_metrics(),
+        *unlisted_server_keys(),
+    ]
     for problem in problems:
         print(problem)
     return 1 if problems else 0

@@ -245,8 +245,7 @@ void AddV1(ApiContext& context, Router* router) {
                /*owner=*/true});
 }
 
-void AddV2(ApiContext& context, Router* router) {
-  const ApiReply done = ApiReply::Json(OrderedJson::object());
+void AddV2Reads(ApiContext& context, Router* router) {
   router->Add({"GET",
                "/api/v2/changefeeds",
                {.summary = "Changefeeds; without a state, those that are not finished",
@@ -278,6 +277,20 @@ void AddV2(ApiContext& context, Router* router) {
        "/api/v2/changefeeds/{changefeed_id}/tables",
        {.summary = "What each table on this node waits for, slowest first", .answer = "TableList"},
        [&context](const ApiRequest& request) { return Tables(context, request); }});
+  for (const auto& [path, all] :
+       {std::pair("/api/v2/verify_table", false), std::pair("/api/v2/get_all_tables", true)})
+    router->Add({"POST",
+                 path,
+                 {.summary = "Which tables a configuration lets through",
+                  .answer = "Tables",
+                  .body = "VerifyTables"},
+                 [&context, all = all](const ApiRequest& request) {
+                   return VerifyTables(context, request, all);
+                 }});
+}
+
+void AddV2Writes(ApiContext& context, Router* router) {
+  const ApiReply done = ApiReply::Json(OrderedJson::object());
   router->Add({"POST",
                "/api/v2/changefeeds",
                {.summary = "Create a changefeed", .answer = "Changefeed", .body = "CreateV2"},
@@ -316,23 +329,14 @@ void AddV2(ApiContext& context, Router* router) {
                 .query = "force"},
                [&context](const ApiRequest& request) { return RemoveV2(context, request); },
                /*owner=*/true});
-  for (const auto& [path, all] :
-       {std::pair("/api/v2/verify_table", false), std::pair("/api/v2/get_all_tables", true)})
-    router->Add({"POST",
-                 path,
-                 {.summary = "Which tables a configuration lets through",
-                  .answer = "Tables",
-                  .body = "VerifyTables"},
-                 [&context, all = all](const ApiRequest& request) {
-                   return VerifyTables(context, request, all);
-                 }});
 }
 
 }  // namespace
 
 void AddChangefeedRoutes(ApiContext& context, Router* router) {
   AddV1(context, router);
-  AddV2(context, router);
+  AddV2Reads(context, router);
+  AddV2Writes(context, router);
 }
 
 }  // namespace cdc
