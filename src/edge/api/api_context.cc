@@ -49,7 +49,8 @@ Status ApiContext::Administer(const ChangefeedId& id, AdminJobType type, bool fo
   ASSIGN_OR_RETURN_STATUS(const ClusterSnapshot cluster, Cluster());
   const auto feed = cluster.view.changefeeds().find(id);
   const bool known = feed != cluster.view.changefeeds().end();
-  if (!known || (!feed->second.info && type != AdminJobType::kRemove))
+  const bool takes_remains = type == AdminJobType::kRemove && force_remove;
+  if (!known || (!feed->second.info && !takes_remains))
     return Status(Code::kChangefeedNotExists, "there is no changefeed \"{}\"", id);
   const std::optional<FeedState> wanted = StateAfter(type);
   if (wanted && feed->second.info->state == *wanted) return Status::Ok();
