@@ -44,7 +44,7 @@ def through_kafka(case, protocol, kafka, downstream, exceptions, folder, schema)
     downstream.drop(case.meta["databases"])
     topic = f"t-{uuid.uuid4().hex[:12]}"
     uri = kafka.sink_uri(topic, PROTOCOLS[protocol])
-    kafka.create_topic(topic, 3, max_message_bytes=str(20 << 20))  # rows are up to 8 MB
+    kafka.create_topic(topic, 3, max_message_bytes=str(64 << 20))  # rows are up to 30 MB
     replay(case.path, uri, config, DEADLINE_S).ok()
     TopicReplay(uri, downstream.sink_uri()).run_to(case.meta["end_ts"], DEADLINE_S)
     final = case.final_state()
