@@ -123,7 +123,8 @@ int Measure(const char* name, const Workload& workload, const CodecOptions& opti
         return 1;
       }
       for (const Message& message : messages)
-        bytes += (message.key ? message.key->size() : 0) + message.value->size();
+        bytes +=
+            (message.key ? message.key->size() : 0) + (message.value ? message.value->size() : 0);
       rows += workload.rows.size();
     }
     elapsed = now() - begin;
@@ -149,6 +150,13 @@ int main(int argc, char** argv) {
     options.protocol = protocol;
     options.clock = &cdc::SystemClock();
     (set(options), ...);
+    options.schema_registry_url = protocol == cdc::Protocol::kAvro ? "-" : "";
+    if (const cdc::Status opened = cdc::OpenCodecResources(&options, cdc::SystemClock());
+        !opened.ok()) {
+      std::fprintf(stderr, "%s: %s\n", name, opened.ToString().c_str());
+      ++failures;
+      return;
+    }
     failures += cdc::Measure(name, workload, options, seconds);
   };
   const auto extension = [](cdc::CodecOptions& o) { o.enable_tidb_extension = true; };
@@ -156,6 +164,15 @@ int main(int argc, char** argv) {
   measure("canal-json", cdc::Protocol::kCanalJson);
   measure("canal-json-extension", cdc::Protocol::kCanalJson, extension);
   measure("simple-json", cdc::Protocol::kSimple);
+  measure("simple-avro", cdc::Protocol::kSimple,
+          [](cdc::CodecOptions& o) { o.simple_encoding = cdc::SimpleEncoding::kAvro; });
+  measure("debezium", cdc::Protocol::kDebezium);
+  measure("debezium-no-schema", cdc::Protocol::kDebezium,
+          [](cdc::CodecOptions& o) { o.debezium_disable_schema = true; });
+  measure("avro", cdc::Protocol::kAvro);
+  measure("avro-extension", cdc::Protocol::kAvro, extension);
+  measure("canal", cdc::Protocol::kCanal);
+  measure("maxwell", cdc::Protocol::kMaxwell);
   measure("csv", cdc::Protocol::kCsv);
   return failures == 0 ? 0 : 1;
 }

@@ -1,7 +1,6 @@
 #include "dataflow/codec/canal_json.h"
 
 #include <algorithm>
-#include <chrono>
 
 #include "dataflow/codec/canal_event_type.h"
 #include "dataflow/codec/java_type.h"
@@ -83,12 +82,6 @@ CanalJsonEncoder::Layout CanalJsonEncoder::MakeLayout(const TableInfo& table) co
           .handle_only = MakeShape(table, true)};
 }
 
-int64_t CanalJsonEncoder::NowMs() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             options_.clock->WallNow().time_since_epoch())
-      .count();
-}
-
 void CanalJsonEncoder::AppendValue(const FieldType& type, const Datum& value, std::string* out) {
   switch (value.kind()) {
     case Datum::Kind::kNull:
@@ -143,10 +136,10 @@ void CanalJsonEncoder::AppendValues(const RowChange& row, const Shape& shape,
   out->append("}]");
 }
 
-void CanalJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, bool only_handle_key,
+void CanalJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, const RowForm& form,
                                  std::string* out) {
   const bool handle_only =
-      only_handle_key || (row.is_delete() && options_.delete_only_output_handle_key_columns);
+      form.only_handle_key || (row.is_delete() && options_.delete_only_output_handle_key_columns);
   const Shape& shape = handle_only ? layout.handle_only : layout.all;
   const std::span<const Datum> values = row.is_delete() ? row.before : row.after;
 
@@ -155,7 +148,7 @@ void CanalJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, boo
   out->append("\",\"es\":");
   AppendInteger(row.commit_ts.unix_ms(), out);
   out->append(",\"ts\":");
-  AppendInteger(NowMs(), out);
+  AppendInteger(NowMs(options_), out);
   out->append(",\"sql\":\"\",\"sqlType\":");
   if (!shape.java_types_vary) {
     out->append(shape.java_types);
@@ -185,7 +178,12 @@ void CanalJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, boo
   if (options_.enable_tidb_extension) {
     out->append(",\"_tidb\":{\"commitTs\":");
     AppendInteger(row.commit_ts.raw(), out);
-    if (only_handle_key) out->append(",\"onlyHandleKey\":true");
+    if (!form.claim_location.empty()) {
+      out->append(",\"claimCheckLocation\":");
+      AppendJsonString(form.claim_location, out);
+    } else if (form.only_handle_key) {
+      out->append(",\"onlyHandleKey\":true");
+    }
     out->push_back('}');
   }
   out->push_back('}');
@@ -193,23 +191,13 @@ void CanalJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, boo
 
 Status CanalJsonEncoder::EncodeRows(std::span<const RowChange* const> rows,
                                     std::vector<Message>* out) {
-  for (const RowChange* row : rows) {
-    const Layout& layout =
-        tables_.Get(*row->table, [this](const TableInfo& table) { return MakeLayout(table); });
-    Message message{.key = "", .value = "", .rows = 1, .ts = row->commit_ts};
-    message.value->reserve(last_size_ + last_size_ / 8);
-    AppendRow(*row, layout, false, &*message.value);
-    last_size_ = message.value->size();
-    if (message.Size() > options_.max_message_bytes &&
-        options_.large_message == LargeMessage::kHandleKeyOnly && row->table->eligible()) {
-      message.value->clear();
-      AppendRow(*row, layout, true, &*message.value);
-    }
-    if (message.Size() > options_.max_message_bytes)
-      return MessageTooLarge(*row, message.Size(), options_);
-    out->push_back(std::move(message));
-  }
-  return Status::Ok();
+  return messages_.Encode(
+      rows, out, [&](const RowChange& row, const RowForm& form, Message* message) {
+        const Layout& layout =
+            tables_.Get(*row.table, [this](const TableInfo& table) { return MakeLayout(table); });
+        AppendRow(row, layout, form, &*message->value);
+        return Status::Ok();
+      });
 }
 
 Status CanalJsonEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) {
@@ -219,11 +207,12 @@ Status CanalJsonEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>* ou
         "\"es\":{},\"ts\":{},\"sql\":{},\"sqlType\":null,\"mysqlType\":null,\"data\":null,"
         "\"old\":null",
         Quoted(part.schema), Quoted(part.table), CanalEventTypeName(CanalEventTypeOf(part.type)),
-        ddl.commit_ts.unix_ms(), NowMs(), Quoted(part.query));
+        ddl.commit_ts.unix_ms(), NowMs(options_), Quoted(part.query));
     if (options_.enable_tidb_extension)
       value += fmt::format(",\"_tidb\":{{\"commitTs\":{}}}", ddl.commit_ts);
     value += '}';
     out->push_back({.key = std::nullopt, .value = std::move(value), .ts = ddl.commit_ts});
+    RETURN_IF_ERROR(PackMessage(options_, &out->back()));
   }
   return Status::Ok();
 }
@@ -236,9 +225,9 @@ Status CanalJsonEncoder::EncodeWatermark(Ts ts, std::vector<Message>* out) {
            "{{\"id\":0,\"database\":\"\",\"table\":\"\",\"pkNames\":null,\"isDdl\":false,"
            "\"type\":\"TIDB_WATERMARK\",\"es\":{},\"ts\":{},\"sql\":\"\",\"sqlType\":null,"
            "\"mysqlType\":null,\"data\":null,\"old\":null,\"_tidb\":{{\"watermarkTs\":{}}}}}",
-           ts.unix_ms(), NowMs(), ts),
+           ts.unix_ms(), NowMs(options_), ts),
        .ts = ts});
-  return Status::Ok();
+  return PackMessage(options_, &out->back());
 }
 
 }  // namespace cdc

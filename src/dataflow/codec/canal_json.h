@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "dataflow/codec/encoder.h"
+#include "dataflow/codec/row_messages.h"
 #include "dataflow/codec/table_cache.h"
 
 namespace cdc {
@@ -41,17 +42,15 @@ class CanalJsonEncoder final : public EventEncoder {
 
   Layout MakeLayout(const TableInfo& table) const;
   Shape MakeShape(const TableInfo& table, bool only_handle_key) const;
-  void AppendRow(const RowChange& row, const Layout& layout, bool only_handle_key,
-                 std::string* out);
+  void AppendRow(const RowChange& row, const Layout& layout, const RowForm& form, std::string* out);
   void AppendValues(const RowChange& row, const Shape& shape, std::span<const Datum> values,
                     bool only_changed, std::string* out);
   void AppendValue(const FieldType& type, const Datum& value, std::string* out);
-  int64_t NowMs() const;
 
   const CodecOptions& options_;
   TableCache<Layout> tables_;
   std::string scratch_;
-  size_t last_size_ = 256;  // of the message before: a guess for the next one
+  RowMessages messages_{options_};
 };
 
 }  // namespace cdc

@@ -63,7 +63,11 @@ std::vector<DdlPart> CreateParts(const DdlEvent& ddl) {
 DdlPart ExchangePart(const DdlEvent& ddl) {
   DdlPart part = WholeStatement(ddl);
   for (const TableDelta& delta : ddl.tables) {
-    if (delta.after == nullptr || delta.after->is_partitioned()) continue;
+    if (delta.after == nullptr) continue;
+    if (delta.after->is_partitioned()) {
+      part.exchanged_with = delta.after;
+      continue;
+    }
     part.schema = delta.after->schema;
     part.table = delta.after->name;
     part.tables = delta;

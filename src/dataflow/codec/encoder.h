@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/status.h"
@@ -34,10 +35,12 @@ struct Message {
 // Errors: kMessageTooLarge names table and size; kEncode: a value that the format cannot hold.
 class EventEncoder {
  public:
-  // `options` are validated, and outlive the encoder.
+  // `options` are validated, outlive the encoder, and have what OpenCodecResources opens.
   static Result<std::unique_ptr<EventEncoder>> Create(const CodecOptions& options);
   virtual ~EventEncoder() = default;
 
+  // The topic of the rows that come next. Only avro asks: it names schemas by it.
+  virtual void UseTopic(std::string_view /*topic*/) {}
   // Appends the messages of these rows, which go to the same partition, in their order. Some
   // protocols put several rows into a message.
   virtual Status EncodeRows(std::span<const RowChange* const> rows, std::vector<Message>* out) = 0;
@@ -60,11 +63,27 @@ struct DdlPart {
   std::string schema;
   std::string table;  // "" for changes of a database
   std::string query;
-  TableDelta tables;  // of the (first) table; both may be null
+  TableDelta tables;            // of the (first) table; both may be null
+  TableInfoPtr exchanged_with;  // EXCHANGE PARTITION: the table whose partition it is
 };
 std::vector<DdlPart> DdlParts(const DdlEvent& ddl);
 
 // For encoders: the error for a row whose message cannot be made small enough.
 Status MessageTooLarge(const RowChange& row, size_t bytes, const CodecOptions& options);
+
+// For encoders: the time of encoding, in milliseconds after 1970.
+int64_t NowMs(const CodecOptions& options);
+
+// For encoders: compresses key and value as `options` say.
+Status PackMessage(const CodecOptions& options, Message* message);
+
+// For encoders: what to do with a row whose packed message is too large: how to write it instead.
+// Puts the message into the store where the options say so.
+struct RowForm {
+  bool only_handle_key = false;  // and to say so
+  std::string claim_location;    // where all of the row is; "": nowhere else
+};
+Result<RowForm> ReduceRow(const CodecOptions& options, const RowChange& row,
+                          const Message& message);
 
 }  // namespace cdc

@@ -71,36 +71,6 @@ std::string_view BaseName(const FieldType& type) {
   return "";
 }
 
-// What a length or a number of decimals is when the table's description leaves it open.
-int64_t DefaultLength(MysqlType type) {
-  switch (type) {
-    case MysqlType::kBit:
-    case MysqlType::kString:
-      return 1;
-    case MysqlType::kTiny:
-      return 4;
-    case MysqlType::kShort:
-      return 6;
-    case MysqlType::kInt24:
-      return 9;
-    case MysqlType::kLong:
-      return 11;
-    case MysqlType::kLonglong:
-      return 20;
-    case MysqlType::kDouble:
-      return 22;
-    case MysqlType::kFloat:
-      return 12;
-    case MysqlType::kNewDecimal:
-      return 10;
-    case MysqlType::kVarchar:
-    case MysqlType::kVarString:
-      return 5;
-    default:
-      return -1;
-  }
-}
-
 void AppendQuotedNames(const std::vector<std::string>& names, std::string* out) {
   out->push_back('(');
   for (const std::string& name : names) {
@@ -174,6 +144,35 @@ std::string WithSign(std::string name, const FieldType& type) {
 }
 
 }  // namespace
+
+int64_t DefaultLength(MysqlType type) {
+  switch (type) {
+    case MysqlType::kBit:
+    case MysqlType::kString:
+      return 1;
+    case MysqlType::kTiny:
+      return 4;
+    case MysqlType::kShort:
+      return 6;
+    case MysqlType::kInt24:
+      return 9;
+    case MysqlType::kLong:
+      return 11;
+    case MysqlType::kLonglong:
+      return 20;
+    case MysqlType::kDouble:
+      return 22;
+    case MysqlType::kFloat:
+      return 12;
+    case MysqlType::kNewDecimal:
+      return 10;
+    case MysqlType::kVarchar:
+    case MysqlType::kVarString:
+      return 5;
+    default:
+      return -1;
+  }
+}
 
 std::string MysqlTypeName(const FieldType& type) { return std::string(BaseName(type)); }
 

@@ -5,6 +5,7 @@
 #include "base/bytes.h"
 #include "dataflow/codec/go_quote.h"
 #include "dataflow/codec/json_text.h"
+#include "dataflow/codec/message_compression.h"
 #include "model/value_text.h"
 
 namespace cdc {
@@ -190,12 +191,17 @@ void OpenProtocolEncoder::AppendColumns(const RowChange& row, const Layout& layo
   out->push_back('}');
 }
 
-void OpenProtocolEncoder::AppendRow(const RowChange& row, const Layout& layout,
-                                    bool only_handle_key, std::string* key, std::string* value) {
+void OpenProtocolEncoder::AppendRow(const RowChange& row, const Layout& layout, const RowForm& form,
+                                    std::string* key, std::string* value) {
   key->append("{\"ts\":");
   AppendInteger(row.commit_ts.raw(), key);
   key->append(layout.key_middle);
-  if (only_handle_key) key->append(",\"ohk\":true");
+  if (!form.claim_location.empty()) {
+    key->append(",\"ohk\":false,\"ccl\":");
+    AppendJsonString(form.claim_location, key);
+  } else if (form.only_handle_key) {
+    key->append(",\"ohk\":true");
+  }
   if (row.table->is_partitioned()) {
     key->append(",\"ptn\":");
     AppendInteger(Raw(row.physical_id), key);
@@ -205,34 +211,40 @@ void OpenProtocolEncoder::AppendRow(const RowChange& row, const Layout& layout,
   if (row.is_delete()) {
     value->append("{\"d\":");
     AppendColumns(row, layout, row.before,
-                  only_handle_key || options_.delete_only_output_handle_key_columns, false, value);
+                  form.only_handle_key || options_.delete_only_output_handle_key_columns, false,
+                  value);
   } else {
     value->append("{\"u\":");
-    AppendColumns(row, layout, row.after, only_handle_key, false, value);
+    AppendColumns(row, layout, row.after, form.only_handle_key, false, value);
     if (row.is_update() && options_.open_output_old_value) {
       value->append(",\"p\":");
-      AppendColumns(row, layout, row.before, only_handle_key, options_.only_output_updated_columns,
-                    value);
+      AppendColumns(row, layout, row.before, form.only_handle_key,
+                    options_.only_output_updated_columns, value);
     }
   }
   value->push_back('}');
 }
 
-// Leaves the row in key_ and value_.
-Status OpenProtocolEncoder::EncodeRow(const RowChange& row, const Layout& layout) {
+Status OpenProtocolEncoder::FillRow(const RowChange& row, const Layout& layout,
+                                    const RowForm& form) {
   key_.clear();
   value_.clear();
-  AppendRow(row, layout, false, &key_, &value_);
+  AppendRow(row, layout, form, &key_, &value_);
+  if (options_.compression == MessageCompression::kNone) return Status::Ok();
+  ASSIGN_OR_RETURN_STATUS(value_, CompressMessage(options_.compression, value_));
+  return Status::Ok();
+}
+
+// Leaves the row in key_ and value_.
+Status OpenProtocolEncoder::EncodeRow(const RowChange& row, const Layout& layout) {
   const auto too_large = [&] {
     return key_.size() + value_.size() + kFraming + kRecordOverhead > options_.max_message_bytes;
   };
+  RETURN_IF_ERROR(FillRow(row, layout, RowForm{}));
   if (!too_large()) return Status::Ok();
-  if (options_.large_message == LargeMessage::kHandleKeyOnly && row.table->eligible()) {
-    key_.clear();
-    value_.clear();
-    AppendRow(row, layout, true, &key_, &value_);
-    if (!too_large()) return Status::Ok();
-  }
+  ASSIGN_OR_RETURN_STATUS(const RowForm form, ReduceRow(options_, row, Framed(key_, value_)));
+  RETURN_IF_ERROR(FillRow(row, layout, form));
+  if (!too_large()) return Status::Ok();
   return MessageTooLarge(row, key_.size() + value_.size(), options_);
 }
 
@@ -267,6 +279,7 @@ Status OpenProtocolEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>*
     std::string value = "{\"q\":";
     AppendJsonString(part.query, &value);
     value += fmt::format(",\"t\":{}}}", static_cast<int>(part.type));
+    ASSIGN_OR_RETURN_STATUS(value, CompressMessage(options_.compression, value));
     out->push_back(Framed(key, value));
     out->back().ts = ddl.commit_ts;
   }

@@ -35,12 +35,14 @@ class OpenProtocolEncoder final : public EventEncoder {
   };
 
   Layout MakeLayout(const TableInfo& table) const;
-  void AppendRow(const RowChange& row, const Layout& layout, bool only_handle_key, std::string* key,
+  void AppendRow(const RowChange& row, const Layout& layout, const RowForm& form, std::string* key,
                  std::string* value);
   void AppendColumns(const RowChange& row, const Layout& layout, std::span<const Datum> values,
                      bool only_handle_key, bool only_changed, std::string* out);
   void AppendValue(Shape shape, const FieldType& type, const Datum& value, std::string* out);
   Status EncodeRow(const RowChange& row, const Layout& layout);
+  // EncodeRow's one try.
+  Status FillRow(const RowChange& row, const Layout& layout, const RowForm& form);
 
   const CodecOptions& options_;
   TableCache<Layout> tables_;

@@ -1,24 +1,13 @@
 #include "dataflow/codec/simple_json.h"
 
 #include <algorithm>
-#include <chrono>
 
-#include "dataflow/codec/canal_event_type.h"
 #include "dataflow/codec/json_text.h"
 #include "dataflow/codec/simple_schema.h"
 #include "model/float_text.h"
 #include "model/value_text.h"
 
 namespace cdc {
-namespace {
-
-std::string_view DdlTypeName(DdlType type) {
-  if (type == DdlType::kExchangeTablePartition) return "ALTER";
-  return CanalEventTypeName(CanalEventTypeOf(type));
-}
-
-}  // namespace
-
 SimpleJsonEncoder::Layout SimpleJsonEncoder::MakeLayout(const TableInfo& table) const {
   Layout layout{.head = "{\"version\":1,\"database\":"};
   AppendJsonString(table.schema, &layout.head);
@@ -37,12 +26,6 @@ SimpleJsonEncoder::Layout SimpleJsonEncoder::MakeLayout(const TableInfo& table) 
     layout.columns.push_back(std::move(column));
   }
   return layout;
-}
-
-int64_t SimpleJsonEncoder::NowMs() const {
-  return std::chrono::duration_cast<std::chrono::milliseconds>(
-             options_.clock->WallNow().time_since_epoch())
-      .count();
 }
 
 void SimpleJsonEncoder::AppendValue(const FieldType& type, const Datum& value, std::string* out) {
@@ -103,7 +86,7 @@ void SimpleJsonEncoder::AppendValues(const RowChange& row, const Layout& layout,
   out->push_back('}');
 }
 
-void SimpleJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, bool only_handle_key,
+void SimpleJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, const RowForm& form,
                                   std::string* out) {
   out->append(layout.head);
   AppendInteger(Raw(row.physical_id), out);
@@ -112,78 +95,75 @@ void SimpleJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, bo
   out->append("\",\"commitTs\":");
   AppendInteger(row.commit_ts.raw(), out);
   out->append(",\"buildTs\":");
-  AppendInteger(NowMs(), out);
+  AppendInteger(NowMs(options_), out);
   out->append(layout.version);
-  if (only_handle_key) out->append(",\"handleKeyOnly\":true");
+  if (form.only_handle_key) out->append(",\"handleKeyOnly\":true");
+  if (!form.claim_location.empty()) {
+    out->append(",\"claimCheckLocation\":");
+    AppendJsonString(form.claim_location, out);
+  }
   if (!row.is_delete()) {
     out->append(",\"data\":");
-    AppendValues(row, layout, row.after, only_handle_key, out);
+    AppendValues(row, layout, row.after, form.only_handle_key, out);
   }
   if (!row.is_insert()) {
     out->append(",\"old\":");
     const bool reduce = row.is_delete() && options_.delete_only_output_handle_key_columns;
-    AppendValues(row, layout, row.before, only_handle_key || reduce, out);
+    AppendValues(row, layout, row.before, form.only_handle_key || reduce, out);
   }
   out->push_back('}');
 }
 
 Status SimpleJsonEncoder::EncodeRows(std::span<const RowChange* const> rows,
                                      std::vector<Message>* out) {
-  for (const RowChange* row : rows) {
-    const Layout& layout =
-        tables_.Get(*row->table, [this](const TableInfo& table) { return MakeLayout(table); });
-    Message message{.key = "", .value = "", .rows = 1, .ts = row->commit_ts};
-    message.value->reserve(last_size_ + last_size_ / 8);
-    AppendRow(*row, layout, false, &*message.value);
-    last_size_ = message.value->size();
-    if (message.Size() > options_.max_message_bytes &&
-        options_.large_message == LargeMessage::kHandleKeyOnly && row->table->eligible()) {
-      message.value->clear();
-      AppendRow(*row, layout, true, &*message.value);
-    }
-    if (message.Size() > options_.max_message_bytes)
-      return MessageTooLarge(*row, message.Size(), options_);
-    out->push_back(std::move(message));
-  }
-  return Status::Ok();
+  return messages_.Encode(
+      rows, out, [&](const RowChange& row, const RowForm& form, Message* message) {
+        const Layout& layout =
+            tables_.Get(*row.table, [this](const TableInfo& table) { return MakeLayout(table); });
+        AppendRow(row, layout, form, &*message->value);
+        return Status::Ok();
+      });
 }
 
 Status SimpleJsonEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) {
   for (const DdlPart& part : DdlParts(ddl)) {
     std::string value =
-        fmt::format("{{\"version\":1,\"type\":\"{}\",\"sql\":", DdlTypeName(part.type));
+        fmt::format("{{\"version\":1,\"type\":\"{}\",\"sql\":", SimpleDdlType(part.type));
     AppendJsonString(part.query, &value);
-    value += fmt::format(",\"commitTs\":{},\"buildTs\":{}", ddl.commit_ts, NowMs());
-    // A dropped database has no one table; a dropped table is described as it was.
-    const TableInfoPtr& table =
-        part.tables.after != nullptr ? part.tables.after : part.tables.before;
-    if (table != nullptr && !part.table.empty()) {
+    value += fmt::format(",\"commitTs\":{},\"buildTs\":{}", ddl.commit_ts, NowMs(options_));
+    const SimpleDdlTables tables = SimpleTablesOf(part);
+    if (tables.table != nullptr) {
       value += ",\"tableSchema\":";
-      AppendSimpleSchema(*table, &value);
+      AppendSimpleSchema(*tables.table, &value);
+    }
+    if (tables.before != nullptr) {
+      value += ",\"preTableSchema\":";
+      AppendSimpleSchema(*tables.before, &value);
     }
     value += '}';
     out->push_back({.key = std::nullopt, .value = std::move(value), .ts = ddl.commit_ts});
+    RETURN_IF_ERROR(PackMessage(options_, &out->back()));
   }
   return Status::Ok();
 }
 
 Status SimpleJsonEncoder::EncodeWatermark(Ts ts, std::vector<Message>* out) {
-  out->push_back(
-      {.key = std::nullopt,
-       .value = fmt::format(
-           "{{\"version\":1,\"type\":\"WATERMARK\",\"commitTs\":{},\"buildTs\":{}}}", ts, NowMs()),
-       .ts = ts});
-  return Status::Ok();
+  out->push_back({.key = std::nullopt,
+                  .value = fmt::format(
+                      "{{\"version\":1,\"type\":\"WATERMARK\",\"commitTs\":{},\"buildTs\":{}}}", ts,
+                      NowMs(options_)),
+                  .ts = ts});
+  return PackMessage(options_, &out->back());
 }
 
 Status SimpleJsonEncoder::EncodeBootstrap(const TableInfo& table, std::vector<Message>* out) {
   std::string value = fmt::format(
       "{{\"version\":1,\"type\":\"BOOTSTRAP\",\"commitTs\":0,\"buildTs\":{},\"tableSchema\":",
-      NowMs());
+      NowMs(options_));
   AppendSimpleSchema(table, &value);
   value += '}';
   out->push_back({.key = "", .value = std::move(value)});
-  return Status::Ok();
+  return PackMessage(options_, &out->back());
 }
 
 }  // namespace cdc

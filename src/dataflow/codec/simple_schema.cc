@@ -4,6 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "dataflow/codec/canal_event_type.h"
 #include "dataflow/codec/json_text.h"
 #include "dataflow/codec/mysql_type_name.h"
 
@@ -17,9 +18,9 @@ uint64_t BitValue(std::string_view bytes) {
   return value;
 }
 
-void AppendType(const FieldType& type, bool is_array, std::string* out) {
+void AppendType(const FieldType& type, std::string_view name, std::string* out) {
   out->append("{\"mysqlType\":");
-  AppendJsonString(is_array ? "json" : MysqlTypeName(type), out);
+  AppendJsonString(name, out);
   out->append(",\"charset\":");
   AppendJsonString(type.charset, out);
   out->append(",\"collate\":");
@@ -48,11 +49,11 @@ void AppendType(const FieldType& type, bool is_array, std::string* out) {
   out->push_back('}');
 }
 
-void AppendColumn(const ColumnInfo& column, bool is_array, std::string* out) {
+void AppendColumn(const ColumnInfo& column, std::string_view type_name, std::string* out) {
   out->append("{\"name\":");
   AppendJsonString(column.name, out);
   out->append(",\"dataType\":");
-  AppendType(column.type, is_array, out);
+  AppendType(column.type, type_name, out);
   out->append(column.type.not_null() ? ",\"nullable\":false" : ",\"nullable\":true");
   out->append(",\"default\":");
   if (!column.default_value) {
@@ -65,15 +66,7 @@ void AppendColumn(const ColumnInfo& column, bool is_array, std::string* out) {
   out->push_back('}');
 }
 
-struct Index {
-  std::string name;
-  bool unique = false;
-  bool primary = false;
-  bool nullable = false;
-  std::vector<std::string> columns;
-};
-
-void AppendIndex(const Index& index, std::string* out) {
+void AppendIndex(const SimpleIndex& index, std::string* out) {
   const auto flag = [&](const char* name, bool value) {
     out->append(name);
     out->append(value ? "true" : "false");
@@ -118,25 +111,26 @@ std::vector<std::string> ImplicitPrimaryKey(const TableInfo& table) {
   return names;
 }
 
-std::vector<Index> IndexesOf(const TableInfo& table) {
-  std::vector<Index> indexes;
+}  // namespace
+
+std::vector<SimpleIndex> SimpleIndexes(const TableInfo& table) {
+  std::vector<SimpleIndex> indexes;
   for (const IndexInfo& info : table.indexes) {
-    Index& index = indexes.emplace_back(
-        Index{.name = info.name, .unique = info.unique, .primary = info.primary});
+    SimpleIndex& index = indexes.emplace_back(
+        SimpleIndex{.name = info.name, .unique = info.unique, .primary = info.primary});
     for (const IndexColumn& part : info.columns) {
       index.columns.push_back(part.name);
       index.nullable |= !table.all_columns[part.offset].type.not_null();
     }
   }
-  if (std::ranges::any_of(indexes, &Index::primary)) return indexes;
-  Index primary{
+  if (std::ranges::any_of(indexes, &SimpleIndex::primary)) return indexes;
+  SimpleIndex primary{
       .name = "primary", .unique = true, .primary = true, .columns = ImplicitPrimaryKey(table)};
   if (!primary.columns.empty()) indexes.push_back(std::move(primary));
   return indexes;
 }
 
-// The hidden columns of multi-valued indexes are arrays, whatever the type of their elements.
-bool IsArray(const TableInfo& table, const ColumnInfo& column) {
+bool IsArrayColumn(const TableInfo& table, const ColumnInfo& column) {
   return column.hidden && std::ranges::any_of(table.indexes, [&](const IndexInfo& index) {
            return index.multi_valued &&
                   std::ranges::any_of(index.columns, [&](const IndexColumn& part) {
@@ -145,7 +139,22 @@ bool IsArray(const TableInfo& table, const ColumnInfo& column) {
          });
 }
 
-}  // namespace
+std::string SimpleTypeName(const TableInfo& table, const ColumnInfo& column) {
+  return IsArrayColumn(table, column) ? "json" : MysqlTypeName(column.type);
+}
+
+SimpleDdlTables SimpleTablesOf(const DdlPart& part) {
+  if (part.table.empty()) return {};
+  if (part.exchanged_with != nullptr)
+    return {.table = part.exchanged_with.get(), .before = part.tables.before.get()};
+  const TableInfoPtr& table = part.tables.after != nullptr ? part.tables.after : part.tables.before;
+  return {.table = table.get()};
+}
+
+std::string_view SimpleDdlType(DdlType type) {
+  if (type == DdlType::kExchangeTablePartition) return "ALTER";
+  return CanalEventTypeName(CanalEventTypeOf(type));
+}
 
 uint64_t SimpleSchemaVersion(const TableInfo& table) {
   if (table.json == nullptr) return table.version.raw();
@@ -168,10 +177,10 @@ void AppendSimpleSchema(const TableInfo& table, std::string* out) {
   out->append(",\"columns\":[");
   for (const ColumnInfo& column : table.all_columns) {
     if (out->back() != '[') out->push_back(',');
-    AppendColumn(column, IsArray(table, column), out);
+    AppendColumn(column, SimpleTypeName(table, column), out);
   }
   out->append("],\"indexes\":[");
-  for (const Index& index : IndexesOf(table)) {
+  for (const SimpleIndex& index : SimpleIndexes(table)) {
     if (out->back() != '[') out->push_back(',');
     AppendIndex(index, out);
   }

@@ -1,5 +1,6 @@
 // What TiCDC sent for the recordings, against what we make of the same changes.
 #include <algorithm>
+#include <cstdlib>
 #include <filesystem>
 #include <map>
 #include <set>
@@ -10,6 +11,7 @@
 #include "base/bytes.h"
 #include "dataflow/codec/encoder.h"
 #include "dataflow/codec/message_order.h"
+#include "dataflow/codec/tests/golden_avro.h"
 #include "dataflow/codec/tests/golden_messages.h"
 #include "dataflow/codec/tests/recorded_changes.h"
 #include "dataflow/codec/tests/rows.h"
@@ -21,6 +23,7 @@ struct Variant {
   std::string name;  // of the file in expected/
   CodecOptions options;
   bool force_replicate = false;
+  bool drop_deletes = false;  // its changefeed had a filter that does
 };
 
 std::vector<Variant> Variants() {
@@ -47,6 +50,16 @@ std::vector<Variant> Variants() {
   };
   add("storage_csv", Protocol::kCsv);
   add("storage_csv_ext", Protocol::kCsv, full);
+  add("debezium", Protocol::kDebezium, [](Variant& v) { v.options.cluster_id = "ourcluster"; });
+  add("simple_avro", Protocol::kSimple,
+      [](Variant& v) { v.options.simple_encoding = SimpleEncoding::kAvro; });
+  const auto watermark = [](Variant& v) { v.options.avro_enable_watermark = true; };
+  const auto no_delete = [](Variant& v) { v.drop_deletes = true; };
+  add("old_avro", Protocol::kAvro);
+  add("old_avro_ext", Protocol::kAvro, extension, watermark);
+  add("avro_nodelete", Protocol::kAvro, extension, no_delete);
+  add("old_maxwell", Protocol::kMaxwell);
+  add("old_canal", Protocol::kCanal);
   add("canal_json_force", Protocol::kCanalJson, extension, force);
   return variants;
 }
@@ -87,6 +100,35 @@ constexpr Difference kReorganize[] = {{"c22_ddl_under_load.p", 0, ""}};
 // Rows that TiDB wrote again without a change, which can't be told from others in this format; we
 // don't send them.
 constexpr Difference kVoidUpdates[] = {{"c06_dml_patterns.t", 0, "storage_csv"}};
+constexpr Difference kVoidUpdatesInAvro[] = {
+    {"c06_dml_patterns.t", 0, "old_avro"},
+    {"c06_dml_patterns.t", 0, "avro_nodelete"},
+};
+// TiCDC's architectures differ in avro. The present one sends no key where the handle is a unique
+// index (ours does: deletions have nothing else), and virtual columns, as NULL (ours does not).
+constexpr Difference kPresentAvro[] = {
+    {"c01_types_numeric.serials", 0, "avro_nodelete"}, {"c05_keys.idx_mix", 0, "avro_nodelete"},
+    {"c05_keys.uk_multi", 0, "avro_nodelete"},         {"c05_keys.uk_notnull", 0, "avro_nodelete"},
+    {"c11_ddl_index.gi", 0, "avro_nodelete"},          {"c11_ddl_index.i1", 0, "avro_nodelete"},
+};
+// The former one leaves out the zeros in front of a BIT (ours has its whole width, as the present
+// one), and takes a wrong table's schema when two change at once.
+constexpr Difference kFormerAvro[] = {
+    {"c01_types_numeric.bits", 0, "old_avro"},
+    {"c01_types_numeric.bitkeys", 0, "old_avro"},
+    {"c01_types_numeric.numeric_defaults", 0, "old_avro"},
+    {"c13_partitions.ex", 0, "old_avro"},
+    {"c13_partitions.ex_plain", 0, "old_avro"},
+};
+// Rows of partitions name the version in which the partition came to be; ours the table's.
+constexpr Difference kPartitionVersion[] = {
+    {"c13_partitions.ex_plain", 0, "simple_avro"},
+    {"c13_partitions.iv", 0, "simple_avro"},
+    {"c13_partitions.r", 0, "simple_avro"},
+    {"c13_partitions.ry", 0, "simple_avro"},
+};
+// TiCDC has defaults of times as the statement's session wrote them, ours are in UTC.
+constexpr Difference kTimeDefaults[] = {{"c08_defaults_add_column.d3", 0, "debezium"}};
 // A schema's version changes with every DDL here; with TiCDC not with those that it ignores (TTL,
 // placement, caching, check constraints, attributes).
 constexpr Difference kSchemaVersion[] = {
@@ -114,7 +156,11 @@ bool IsKnownDifference(std::string_view variant, const GoldenItem& item) {
   return std::ranges::any_of(kModifyColumn, matches) ||
          std::ranges::any_of(kRenameChains, matches) || std::ranges::any_of(kVirtualKey, matches) ||
          std::ranges::any_of(kSchemaVersion, matches) ||
-         std::ranges::any_of(kVoidUpdates, matches) || std::ranges::any_of(kReorganize, matches) ||
+         std::ranges::any_of(kVoidUpdates, matches) ||
+         std::ranges::any_of(kVoidUpdatesInAvro, matches) ||
+         std::ranges::any_of(kPresentAvro, matches) || std::ranges::any_of(kFormerAvro, matches) ||
+         std::ranges::any_of(kPartitionVersion, matches) ||
+         std::ranges::any_of(kTimeDefaults, matches) || std::ranges::any_of(kReorganize, matches) ||
          std::ranges::any_of(kKeyLost, matches) || std::ranges::any_of(kStaleFlags, matches);
 }
 
@@ -140,9 +186,17 @@ Items Sorted(const std::string& variant, std::vector<GoldenItem> items,
     }
   }
   std::ranges::sort(result.ddls);  // DDLs of different tables may overtake each other
+  // TiCDC's former architecture has another order within transactions.
+  const bool other_order = variant.starts_with("old_");
   for (auto& [table, texts] : result.rows)
-    if (unordered.contains(table)) std::ranges::sort(texts);
+    if (other_order || unordered.contains(table)) std::ranges::sort(texts);
   return result;
+}
+
+// TiCDC's changefeed restarted once: messages came twice.
+void DropRepeats(std::vector<GoldenItem>* items) {
+  std::set<std::string> seen;
+  std::erase_if(*items, [&](const GoldenItem& item) { return !seen.insert(item.text).second; });
 }
 
 // Names the first difference, not all that follows from it.
@@ -161,12 +215,19 @@ void ExpectSame(const std::string& what, const std::vector<std::string>& ours,
   }
 }
 
+// CDC_GOLDEN_VARIANT=avro: only the variants with that in their name, for work on one format.
+bool IsWanted(const std::string& variant) {
+  const char* wanted = std::getenv("CDC_GOLDEN_VARIANT");
+  return wanted == nullptr || variant.find(wanted) != std::string::npos;
+}
+
 class GoldenTest : public testing::TestWithParam<const char*> {
  protected:
   std::string Case() const { return std::string(CDC_RECORDINGS "/") + GetParam(); }
 
   std::vector<GoldenItem> Encode(const RecordedChanges& changes, Variant variant) {
     variant.options.clock = &clock_;
+    variant.options.schema_registry = registry_;
     auto encoder = EventEncoder::Create(variant.options);
     EXPECT_TRUE(encoder.has_value()) << encoder.error().ToString();
     std::vector<Message> messages;
@@ -185,22 +246,32 @@ class GoldenTest : public testing::TestWithParam<const char*> {
     // Tables can take over each other's names.
     std::ranges::stable_sort(rows, {}, &RowChange::commit_ts);
     std::vector<const RowChange*> pointers;
-    for (const RowChange& row : rows) pointers.push_back(&row);
+    for (const RowChange& row : rows)
+      if (!variant.drop_deletes || !row.is_delete()) pointers.push_back(&row);
     const Status status = (*encoder)->EncodeRows(pointers, &messages);
     EXPECT_TRUE(status.ok()) << status.ToString();
     std::vector<GoldenItem> items;
-    for (const Message& message : messages) AppendItems(variant.options.protocol, message, &items);
+    for (const Message& message : messages) Append(variant, *registry_, message, &items);
     return items;
   }
 
+  static void Append(const Variant& variant, const GoldenRegistry& registry, const Message& message,
+                     std::vector<GoldenItem>* out) {
+    if (variant.options.protocol == Protocol::kAvro) return AppendAvro(registry, message, out);
+    if (variant.options.simple_encoding == SimpleEncoding::kAvro)
+      return AppendSimpleAvro(message, out);
+    AppendItems(variant.options.protocol, message, out);
+  }
+
   StandingClock clock_;
+  std::shared_ptr<GoldenRegistry> registry_ = std::make_shared<GoldenRegistry>();  // of ours
 };
 
 TEST_P(GoldenTest, MessagesEqualTiCdcs) {
   std::map<bool, std::unique_ptr<RecordedChanges>> loaded;
   for (const Variant& variant : Variants()) {
     const std::string path = Case() + "/expected/" + variant.name + ".jsonl.zst";
-    if (!std::filesystem::exists(path)) continue;
+    if (!std::filesystem::exists(path) || !IsWanted(variant.name)) continue;
     SCOPED_TRACE(variant.name);
     auto& changes = loaded[variant.force_replicate];
     if (changes == nullptr) {
@@ -217,9 +288,16 @@ TEST_P(GoldenTest, MessagesEqualTiCdcs) {
 
     const auto golden = ReadGolden(path);
     ASSERT_TRUE(golden.has_value()) << golden.error().ToString();
+    GoldenRegistry registry;
+    if (variant.options.protocol == Protocol::kAvro) {
+      const Status loaded =
+          registry.Load(Case() + "/expected/" + variant.name + ".schemas.json.zst");
+      ASSERT_TRUE(loaded.ok()) << loaded.ToString();
+    }
     std::vector<GoldenItem> expected;
     for (const GoldenMessage& message : *golden)
-      AppendItems(variant.options.protocol, message.message, &expected);
+      Append(variant, registry, message.message, &expected);
+    if (variant.name == "debezium") DropRepeats(&expected);
 
     const Items ours = Sorted(variant.name, Encode(*changes, variant), partitioned);
     Items theirs = Sorted(variant.name, std::move(expected), partitioned);
