@@ -13,6 +13,11 @@ namespace cdc {
 struct KafkaCodecConfig {  // sink.kafka-config.codec-config
   std::optional<bool> enable_tidb_extension;
   std::optional<int> max_batch_size;
+  std::optional<bool> avro_enable_watermark;
+  std::optional<std::string> avro_decimal_handling_mode;
+  std::optional<std::string> avro_bigint_unsigned_handling_mode;
+  std::optional<bool> avro_include_before_value;
+  std::optional<std::string> encoding_format;
 };
 
 struct LargeMessageConfig {  // sink.kafka-config.large-message-handle
@@ -112,6 +117,11 @@ template <typename Config, typename Visitor>
 void ForEachCodecKey(Config& config, Visitor visit) {
   visit("enable-tidb-extension", config.enable_tidb_extension);
   visit("max-batch-size", config.max_batch_size);
+  visit("avro-enable-watermark", config.avro_enable_watermark);
+  visit("avro-decimal-handling-mode", config.avro_decimal_handling_mode);
+  visit("avro-bigint-unsigned-handling-mode", config.avro_bigint_unsigned_handling_mode);
+  visit("avro-include-before-value", config.avro_include_before_value);
+  visit("encoding-format", config.encoding_format);
 }
 
 template <typename Config, typename Visitor>

@@ -64,11 +64,6 @@ void ReadKafka(TreeReader& tree, KafkaConfig* kafka) {
   ForEachFileKey(*kafka, reads_from(tree));
   tree.Section("codec-config", [&](TreeReader& codec) {
     ForEachCodecKey(kafka->codec, reads_from(codec));
-    codec.KeepsTo("avro-enable-watermark", false);
-    codec.KeepsTo("avro-decimal-handling-mode", "precise");
-    codec.KeepsTo("avro-bigint-unsigned-handling-mode", "long");
-    codec.KeepsTo("avro-include-before-value", false);
-    codec.KeepsTo("encoding-format", "json");
     codec.KeepsTo("output-row-key", false);
   });
   tree.Section("large-message-handle", [&](TreeReader& large) {
@@ -79,7 +74,6 @@ void ReadKafka(TreeReader& tree, KafkaConfig* kafka) {
 
 // Keys of sinks and encoders that this version does not have, with what they are without being set.
 void KeepToSinkDefaults(TreeReader& tree) {
-  tree.KeepsTo("schema-registry", "");
   tree.KeepsTo("encoder-concurrency", 32U);
   tree.KeepsTo("terminator", "\r\n");
   tree.KeepsTo("date-separator", "day");
@@ -87,11 +81,6 @@ void KeepToSinkDefaults(TreeReader& tree) {
   tree.KeepsTo("file-index-digit", 20U);
   tree.KeepsTo("enable-kafka-sink-v2", false);
   tree.KeepsTo("advance-timeout-in-sec", 150U);
-  tree.KeepsTo("send-bootstrap-interval-in-sec", 120U);
-  tree.KeepsTo("send-bootstrap-in-msg-count", 10000U);
-  tree.KeepsTo("send-bootstrap-to-all-partition", true);
-  tree.KeepsTo("send-all-bootstrap-at-start", false);
-  tree.KeepsTo("debezium-disable-schema", false);
   tree.KeepsTo("large-message-handle", {{"large-message-handle-option", "none"},
                                         {"large-message-handle-compression", ""},
                                         {"claim-check-storage-uri", ""},
@@ -104,8 +93,16 @@ void KeepToSinkDefaults(TreeReader& tree) {
                        {"output-old-value", false},
                        {"output-handle-key", false},
                        {"output-field-header", false}});
-  tree.KeepsTo("debezium", {{"output-old-value", true}, {"include-start-ts", false}});
   for (const char* key : {"pulsar-config", "cloud-storage-config"}) tree.KeepsTo(key, nullptr);
+}
+
+// Calls `visit(name, member)` for each.
+template <typename Sink, typename Visitor>
+void ForEachBootstrapKey(Sink& sink, Visitor visit) {
+  visit("send-bootstrap-interval-in-sec", sink.send_bootstrap_interval_in_sec);
+  visit("send-bootstrap-in-msg-count", sink.send_bootstrap_in_msg_count);
+  visit("send-bootstrap-to-all-partition", sink.send_bootstrap_to_all_partition);
+  visit("send-all-bootstrap-at-start", sink.send_all_bootstrap_at_start);
 }
 
 void ReadSink(TreeReader& tree, SinkConfig* sink) {
@@ -115,6 +112,13 @@ void ReadSink(TreeReader& tree, SinkConfig* sink) {
   tree.Read("only-output-updated-columns", &sink->only_output_updated_columns);
   tree.Read("delete-only-output-handle-key-columns", &sink->delete_only_output_handle_key_columns);
   tree.Read("content-compatible", &sink->content_compatible);
+  ForEachBootstrapKey(*sink, [&tree](const char* key, auto& field) { tree.Read(key, &field); });
+  tree.Read("schema-registry", &sink->schema_registry);
+  tree.Read("debezium-disable-schema", &sink->debezium_disable_schema);
+  tree.Section("debezium", [sink](TreeReader& debezium) {
+    debezium.Read("output-old-value", &sink->debezium_output_old_value);
+    debezium.Read("include-start-ts", &sink->debezium_include_start_ts);
+  });
   tree.Section("open", [sink](TreeReader& open) {
     open.Read("output-old-value", &sink->open_output_old_value);
   });
@@ -195,8 +199,6 @@ void KeepToDefaults(TreeReader& tree) {
                               {"flush-concurrency", 1U},
                               {"memory-usage", {{"memory-quota-percentage", 50U}}},
                               {"event-collector-batch-count", 0U}});
-  tree.KeepsTo("integrity",
-               {{"integrity-check-level", "none"}, {"corruption-handle-level", "warn"}});
   tree.KeepsTo("synced-status", {{"synced-check-interval", 300U}, {"checkpoint-interval", 15U}});
 }
 
@@ -213,6 +215,10 @@ ReplicaConfig ReadTree(const Json& json, TreeProblems* problems) {
   tree.Section("filter", [&](TreeReader& filter) { ReadFilter(filter, &config.filter); });
   tree.Section("mounter", [&](TreeReader& mounter) {
     mounter.Read("worker-num", &config.mounter.worker_num);
+  });
+  tree.Section("integrity", [&](TreeReader& integrity) {
+    integrity.Read("integrity-check-level", &config.integrity.check_level);
+    integrity.Read("corruption-handle-level", &config.integrity.corruption_handle_level);
   });
   tree.Section("sink", [&](TreeReader& sink) { ReadSink(sink, &config.sink); });
   tree.Section("scheduler",
@@ -273,6 +279,14 @@ Json SinkToJson(const SinkConfig& sink) {
   PutIfSet("delete-only-output-handle-key-columns", sink.delete_only_output_handle_key_columns,
            &out);
   PutIfSet("content-compatible", sink.content_compatible, &out);
+  ForEachBootstrapKey(sink,
+                      [&out](const char* key, const auto& field) { PutIfSet(key, field, &out); });
+  PutIfSet("schema-registry", sink.schema_registry, &out);
+  PutIfSet("debezium-disable-schema", sink.debezium_disable_schema, &out);
+  Json debezium = Json::object();
+  PutIfSet("output-old-value", sink.debezium_output_old_value, &debezium);
+  PutIfSet("include-start-ts", sink.debezium_include_start_ts, &debezium);
+  if (!debezium.empty()) out["debezium"] = std::move(debezium);
   if (sink.open_output_old_value) out["open"] = {{"output-old-value", *sink.open_output_old_value}};
   for (const DispatchRule& rule : sink.dispatchers)
     out["dispatchers"].push_back({{"matcher", rule.matcher},
@@ -394,6 +408,9 @@ std::string ReplicaConfig::ToJson() const {
       {"bdr-mode", bdr_mode},
       {"filter", {{"rules", filter.rules}, {"ignore-txn-start-ts", filter.ignore_txn_start_ts}}},
       {"mounter", {{"worker-num", mounter.worker_num}}},
+      {"integrity",
+       {{"integrity-check-level", integrity.check_level},
+        {"corruption-handle-level", integrity.corruption_handle_level}}},
       {"sink", SinkToJson(sink)},
       {"scheduler", {{"type", scheduler.type}, {"polling-time", scheduler.polling_time}}},
   };
@@ -427,6 +444,17 @@ Status ReplicaConfig::Validate() const {
   if (mounter.worker_num < 1)
     return Status(Code::kInvalidReplicaConfig, "mounter.worker-num is {}: must be at least 1",
                   mounter.worker_num);
+  const auto known = [](const std::string& value, const char* first, const char* second) {
+    return value == first || value == second;
+  };
+  if (!known(integrity.check_level, "none", "correctness"))
+    return Status(Code::kInvalidReplicaConfig,
+                  "integrity.integrity-check-level is \"{}\": none or correctness",
+                  integrity.check_level);
+  if (!known(integrity.corruption_handle_level, "warn", "error"))
+    return Status(Code::kInvalidReplicaConfig,
+                  "integrity.corruption-handle-level is \"{}\": warn or error",
+                  integrity.corruption_handle_level);
   if (scheduler.type != "table-number")
     return Status(Code::kInvalidReplicaConfig,
                   "scheduler.type is \"{}\": only \"table-number\" is known", scheduler.type);

@@ -37,6 +37,11 @@ struct MounterConfig {
   int worker_num = 16;
 };
 
+struct IntegrityConfig {             // integrity: checksums of rows, which TiDB writes on demand
+  std::string check_level = "none";  // integrity-check-level: none, correctness
+  std::string corruption_handle_level = "warn";  // warn, error
+};
+
 struct DispatchRule {
   std::vector<std::string> matcher;
   std::string dispatcher;  // the old name of `partition`
@@ -82,6 +87,15 @@ struct SinkConfig {
   std::optional<bool> delete_only_output_handle_key_columns;
   std::optional<bool> content_compatible;
   std::optional<bool> open_output_old_value;  // sink.open.output-old-value
+  std::optional<std::string> schema_registry;
+  std::optional<bool> debezium_disable_schema;
+  std::optional<bool> debezium_output_old_value;  // sink.debezium.output-old-value
+  std::optional<bool> debezium_include_start_ts;  // sink.debezium.include-start-ts
+  // When tables are described to consumers of `simple`.
+  std::optional<int64_t> send_bootstrap_interval_in_sec;
+  std::optional<int32_t> send_bootstrap_in_msg_count;
+  std::optional<bool> send_bootstrap_to_all_partition;
+  std::optional<bool> send_all_bootstrap_at_start;
   KafkaConfig kafka;
   MySqlConfig mysql;
 };
@@ -100,6 +114,7 @@ struct ReplicaConfig {
   bool bdr_mode = false;
   FilterConfig filter;
   MounterConfig mounter;
+  IntegrityConfig integrity;
   SinkConfig sink;
   SchedulerConfig scheduler;
 

@@ -5,6 +5,9 @@
 #include <utility>
 
 #include "base/bytes.h"
+#include "base/clock.h"
+#include "base/log.h"
+#include "dataflow/mounter/checksum.h"
 #include "dataflow/mounter/key_codec.h"
 #include "dataflow/mounter/row_codec.h"
 #include "dataflow/mounter/time_zone.h"
@@ -14,8 +17,13 @@ namespace {
 
 class RowMounter final : public Mounter {
  public:
-  RowMounter(TableId physical, const SchemaStore& schema, const Filter& filter, TimeZone zone)
-      : physical_(physical), schema_(schema), filter_(filter), zone_(std::move(zone)) {}
+  RowMounter(TableId physical, const SchemaStore& schema, const Filter& filter, TimeZone zone,
+             RowIntegrity integrity)
+      : physical_(physical),
+        schema_(schema),
+        filter_(filter),
+        zone_(std::move(zone)),
+        integrity_(integrity) {}
 
   Result<RowBatch> Mount(std::vector<KvEvent> events) override;
 
@@ -23,6 +31,7 @@ class RowMounter final : public Mounter {
   Status FindTables(const std::vector<KvEvent>& events);
   Status UseTableAt(Ts commit_ts);
   Status MountEvent(const KvEvent& event, RowBatch* batch);
+  Status CheckIntegrity(std::string_view value, const KvEvent& event, const RecordKey& key) const;
   Result<std::span<const Datum>> DecodeValues(std::string_view value, const RecordKey& key,
                                               std::pmr::memory_resource* arena);
 
@@ -30,6 +39,7 @@ class RowMounter final : public Mounter {
   const SchemaStore& schema_;
   const Filter& filter_;
   const TimeZone zone_;
+  const RowIntegrity integrity_;
 
   // The version that decodes rows now. Null before the first row, and after the table is gone.
   TableInfoPtr table_;
@@ -87,6 +97,19 @@ Result<std::span<const Datum>> RowMounter::DecodeValues(std::string_view value,
   return std::span<const Datum>(values, count);
 }
 
+Status RowMounter::CheckIntegrity(std::string_view value, const KvEvent& event,
+                                  const RecordKey& key) const {
+  if (value.empty() || VerifyRowChecksum(value, event.key, key) != ChecksumVerdict::kMismatch)
+    return Status::Ok();
+  Status corrupted(Code::kCorruptedData,
+                   "a row of {}.{} does not match its checksum: key {}, commit ts {}",
+                   table_->schema, table_->name, ToHex(event.key), event.commit_ts);
+  if (integrity_ == RowIntegrity::kFail) return corrupted;
+  static LogLimiter limiter(10s);
+  if (limiter.Allow()) LogWarn("corrupted row, sent on as it is: {}", corrupted.message());
+  return Status::Ok();
+}
+
 Status RowMounter::MountEvent(const KvEvent& event, RowBatch* batch) {
   RecordKey key;
   if (ParseTableKey(event.key, &key) != KeyKind::kRecord) return Status::Ok();  // an index's
@@ -99,6 +122,10 @@ Status RowMounter::MountEvent(const KvEvent& event, RowBatch* batch) {
   if (new_value == event.old_value) return Status::Ok();
   RETURN_IF_ERROR(UseTableAt(event.commit_ts));
   if (table_ == nullptr) return Status::Ok();
+  if (integrity_ != RowIntegrity::kUnchecked) {
+    RETURN_IF_ERROR(CheckIntegrity(new_value, event, key));
+    RETURN_IF_ERROR(CheckIntegrity(event.old_value, event, key));
+  }
 
   std::pmr::memory_resource* const arena = batch->arena.get();
   ASSIGN_OR_RETURN_STATUS(const auto before, DecodeValues(event.old_value, key, arena));
@@ -148,10 +175,15 @@ Result<RowBatch> RowMounter::Mount(std::vector<KvEvent> events) {
 }  // namespace
 
 Result<std::unique_ptr<Mounter>> Mounter::Create(TableId physical, const SchemaStore& schema,
-                                                 const Filter& filter,
-                                                 const std::string& time_zone) {
+                                                 const Filter& filter, const std::string& time_zone,
+                                                 RowIntegrity integrity) {
   ASSIGN_OR_RETURN(TimeZone zone, TimeZone::Load(time_zone));
-  return std::make_unique<RowMounter>(physical, schema, filter, std::move(zone));
+  return std::make_unique<RowMounter>(physical, schema, filter, std::move(zone), integrity);
+}
+
+RowIntegrity RowIntegrityOf(const IntegrityConfig& config) {
+  if (config.check_level == "none") return RowIntegrity::kUnchecked;
+  return config.corruption_handle_level == "error" ? RowIntegrity::kFail : RowIntegrity::kWarn;
 }
 
 }  // namespace cdc

@@ -155,7 +155,8 @@ class Replayer {
                         .workers = &workers_,
                         .make_mounter =
                             [this](TableId table) {
-                              return Mounter::Create(table, *schema_, *filter_, options_.time_zone);
+                              return Mounter::Create(table, *schema_, *filter_, options_.time_zone,
+                                                     RowIntegrityOf(config_.integrity));
                             },
                         .on_error =
                             [this](Status status) {

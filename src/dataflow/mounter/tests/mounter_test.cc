@@ -169,6 +169,25 @@ TEST_F(MounterTest, RefusesKeysOfOtherTablesAndBrokenRows) {
   EXPECT_TRUE(Mounted().starts_with("[CDC:ErrDecodeRowToDatum]"));
 }
 
+TEST_F(MounterTest, ARowThatFailsItsChecksumFailsOrIsReportedAsAsked) {
+  std::string row = Row("a");
+  row[1] |= 2;  // there is a checksum
+  row += std::string("\1\0\0\0\0", 5);
+  mounter_ = *Mounter::Create(kTable, schema_, filter_, "UTC", RowIntegrity::kFail);
+  Change(4, 5, 1, "", row);
+  EXPECT_TRUE(Mounted().starts_with("[CDC:ErrCorruptedDataMutation]"));
+  mounter_ = *Mounter::Create(kTable, schema_, filter_, "UTC", RowIntegrity::kWarn);
+  Change(4, 5, 1, "", row);
+  EXPECT_EQ(Mounted(), "@5 ->(1,a)");
+}
+
+TEST_F(MounterTest, ReadsItsConfiguration) {
+  EXPECT_EQ(RowIntegrityOf({}), RowIntegrity::kUnchecked);
+  EXPECT_EQ(RowIntegrityOf({.check_level = "correctness"}), RowIntegrity::kWarn);
+  EXPECT_EQ(RowIntegrityOf({.check_level = "correctness", .corruption_handle_level = "error"}),
+            RowIntegrity::kFail);
+}
+
 TEST_F(MounterTest, RefusesAnUnknownTimeZone) {
   EXPECT_EQ(Mounter::Create(kTable, schema_, filter_, "No/Where").error().code(),
             Code::kLoadTimezone);
