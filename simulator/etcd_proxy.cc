@@ -42,10 +42,9 @@ class EtcdProxy::Call : public grpc::ServerGenericBidiReactor {
     }
   }
   void OnWriteDone(bool ok) override {
-    if (ok)
-      etcd_.StartRead(&from_etcd_);
-    else
-      Release();
+    if (!ok) return Release();
+    std::lock_guard lock(mutex_);
+    if (!released_) etcd_.StartRead(&from_etcd_);
   }
   void OnCancel() override {
     context_.TryCancel();
@@ -75,7 +74,7 @@ class EtcdProxy::Call : public grpc::ServerGenericBidiReactor {
     Call& call_;
   };
 
-  // No more will be written to etcd.
+  // Nothing more is asked of etcd's side, which may be gone as soon as this returns.
   void Release() {
     std::lock_guard lock(mutex_);
     if (released_) return;
@@ -92,7 +91,7 @@ class EtcdProxy::Call : public grpc::ServerGenericBidiReactor {
   grpc::ByteBuffer from_client_;
   grpc::ByteBuffer from_etcd_;
   std::atomic<int> sides_{2};
-  std::mutex mutex_;  // guards what follows, and writes to etcd
+  std::mutex mutex_;  // guards what follows, and what is started on etcd's side
   bool released_ = false;
 };
 

@@ -52,8 +52,8 @@ Status Simulator::StartPd() {
     directory = std::filesystem::temp_directory_path() / fmt::format("tikv-simulator-{}", getpid());
   }
   grpc::ServerBuilder builder;
-  builder.AddListeningPort("127.0.0.1:" + std::to_string(options_.pd_port),
-                           grpc::InsecureServerCredentials(), &pd_port_);
+  int grpc_port = 0;
+  builder.AddListeningPort("127.0.0.1:0", grpc::InsecureServerCredentials(), &grpc_port);
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 1000);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MAX_PING_STRIKES, 0);
@@ -66,9 +66,8 @@ Status Simulator::StartPd() {
     builder.RegisterCallbackGenericService(proxy_.get());
   }
   pd_server_ = builder.BuildAndStart();
-  if (!pd_server_ || pd_port_ == 0) {
-    return Status(Code::kUnexpected, "PD cannot listen on port {}", options_.pd_port);
-  }
+  if (!pd_server_) return Status(Code::kUnexpected, "PD's gRPC server cannot listen");
+  ASSIGN_OR_RETURN_STATUS(pd_front_, PdFront::Open(options_.pd_port, grpc_port));
   pd_.SetAddresses(pd_url(), addresses_);
   return Status::Ok();
 }
@@ -77,12 +76,15 @@ Simulator::~Simulator() {
   nemesis_.reset();
   loads_.reset();
   player_.reset();
+  pd_front_.reset();
   if (pd_server_) pd_server_->Shutdown(std::chrono::system_clock::now());
   pd_server_.reset();
   stores_.clear();
 }
 
-std::string Simulator::pd_url() const { return "http://127.0.0.1:" + std::to_string(pd_port_); }
+std::string Simulator::pd_url() const {
+  return "http://127.0.0.1:" + std::to_string(pd_front_->port());
+}
 
 Status Simulator::StopStore(uint64_t store) {
   if (store == 0 || store > ports_.size()) return Status(Code::kUnexpected, "no store {}", store);

@@ -10,6 +10,7 @@
 #include "simulator/etcd_proxy.h"
 #include "simulator/load_generator.h"
 #include "simulator/nemesis.h"
+#include "simulator/pd_front.h"
 #include "simulator/pd_service.h"
 #include "simulator/recording_player.h"
 #include "simulator/store_server.h"
@@ -66,8 +67,8 @@ class Simulator {
   bool refuse_v2_ = false;
 
   std::vector<std::string> addresses_;
-  int pd_port_ = 0;
   std::unique_ptr<grpc::Server> pd_server_;
+  std::unique_ptr<PdFront> pd_front_;
   std::unique_ptr<RecordingPlayer> player_;
   std::unique_ptr<LoadGenerator> loads_;
   std::unique_ptr<Nemesis> nemesis_;

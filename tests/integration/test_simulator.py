@@ -10,7 +10,7 @@ from harness import expectations
 from harness.cases import case_named
 from harness.cdc import CdcServer, write_config
 from harness.java_feed import read_feed
-from harness.process import wait_until
+from harness.process import Failed, wait_until
 from harness.simulator import Simulator
 
 DEADLINE_S = 120
@@ -85,7 +85,10 @@ def test_load_under_nemesis_arrives_whole(kind, running, scratch, mariadb):
     time.sleep(NEMESIS_S)
     simulator.post("/nemesis", on=0)
     end_ts = simulator.post("/load/stop")["ts"]
-    feed.wait_for(end_ts, DEADLINE_S)
+    try:
+        feed.wait_for(end_ts, DEADLINE_S)
+    except Failed as failed:
+        raise Failed(f"{failed}; regions: {simulator.get('/regions')}") from None
     status = simulator.status()
     assert status["loads"][0]["rows"] > 1000, status
     for table in range(TABLES):
