@@ -38,12 +38,12 @@ CaptureInfo Capture::info() const {
 
 bool Capture::IsOwner() const {
   std::lock_guard lock(mutex_);
-  return owner_ != nullptr;
+  return MayActLocked();
 }
 
 Status Capture::OperateOwner(const std::function<Status(Owner&)>& operate) {
   std::lock_guard lock(mutex_);
-  if (owner_ == nullptr) return Status(Code::kNotOwner, "this node is not the owner");
+  if (!MayActLocked()) return Status(Code::kNotOwner, "this node is not the owner");
   return operate(*owner_);
 }
 
@@ -123,6 +123,7 @@ Status Capture::Live(std::stop_token closed) {
     {
       std::lock_guard lock(mutex_);
       info_ = life.info;
+      session_ = life.session.get();
       processors_ = &processors;
     }
     Status owner_ended;
@@ -137,6 +138,7 @@ Status Capture::Live(std::stop_token closed) {
     if (ended.ok()) ended = owner_ended;
     std::lock_guard lock(mutex_);
     processors_ = nullptr;
+    session_ = nullptr;
     info_ = {};
   }  // the processors have ended
   Unregister(life);

@@ -51,7 +51,7 @@ class Capture {
   void AsyncClose() { closed_.request_stop(); }
 
   CaptureInfo info() const;  // of this life; the id is empty between lives
-  bool IsOwner() const;
+  bool IsOwner() const;      // and may act as one: not when its lease may have lapsed
   // Calls `operate` with the owner if that is here and keeps it from ending meanwhile; kNotOwner if
   // it is not.
   Status OperateOwner(const std::function<Status(Owner&)>& operate);
@@ -67,12 +67,16 @@ class Capture {
   Status CampaignLoop(Life& life, std::stop_token stop);
   Status RunOwner(Life& life, Election& election, std::stop_token stop);
   void Unregister(const Life& life);
+  bool MayActLocked() const {
+    return owner_ != nullptr && session_ != nullptr && session_->Alive();
+  }
 
   const CaptureOptions options_;
   std::stop_source closed_;
 
   mutable std::mutex mutex_;  // guards all below
   CaptureInfo info_;
+  const Session* session_ = nullptr;  // of this life
   Owner* owner_ = nullptr;
   ProcessorManager* processors_ = nullptr;
 };

@@ -15,7 +15,9 @@ constexpr Duration kShowInterval = 1s;  // of progress in metrics
 }  // namespace
 
 ProcessorManager::ProcessorManager(ProcessorManagerOptions options)
-    : options_(std::move(options)), view_(options_.paths), pace_(options_.progress_interval) {}
+    : options_(std::move(options)),
+      view_(options_.paths, options_.capture.id),
+      pace_(options_.progress_interval) {}
 
 ProcessorManager::~ProcessorManager() {
   for (auto& [id, running] : running_)
@@ -27,9 +29,13 @@ Result<std::vector<EtcdPatch>> ProcessorManager::Tick(const EtcdState& state, St
   view_.Apply(state);
   progress_due_ = pace_.Due(running_.size(), now);
   EtcdPatches patches(state);
-  std::set<ChangefeedId> ids;
-  for (const auto& [id, view] : view_.changefeeds()) ids.insert(id);
-  for (const auto& [id, running] : running_) ids.insert(id);
+  // Of a changefeed about which nothing has changed, only its progress can be new.
+  std::set<ChangefeedId> ids = view_.changed();
+  for (const auto& [id, closing] : closing_) ids.insert(id);
+  if (progress_due_) {
+    for (const auto& [id, view] : view_.changefeeds()) ids.insert(id);
+    for (const auto& [id, running] : running_) ids.insert(id);
+  }
   const ChangefeedView none;
   for (const ChangefeedId& id : ids) {
     const auto view = view_.changefeeds().find(id);
@@ -119,6 +125,8 @@ void ProcessorManager::ApplyOperations(Processor& processor, TaskStatus* task) {
     if (operation.applied()) continue;
     if (operation.remove) {
       if (const auto checkpoint = processor.RemoveTable(table)) operation.boundary_ts = *checkpoint;
+      operation.status = OperationStatus::kProcessed;
+      if (processor.IsLeaving(table)) continue;
     } else {
       processor.AddTable(table, operation.boundary_ts);
     }

@@ -25,6 +25,8 @@ void SetOrErase(std::map<std::string, T>* map, const std::string& key, std::opti
 }  // namespace
 
 void ClusterView::Apply(const EtcdState& state) {
+  changed_.clear();
+  captures_changed_ = false;
   for (const std::string& key : state.changed()) {
     const auto parsed = paths_.Parse(key);
     if (!parsed) continue;
@@ -36,8 +38,12 @@ void ClusterView::Apply(const EtcdState& state) {
 void ClusterView::ApplyOne(const ParsedKey& key, const std::string* json) {
   using Kind = ParsedKey::Kind;
   if (key.kind == Kind::kOwner) return;
+  const bool of_task = key.kind == Kind::kTaskStatus || key.kind == Kind::kTaskPosition;
+  if (of_task && only_ && key.capture != *only_) return;
+  if (key.kind == Kind::kCapture) captures_changed_ = true;
   if (key.kind == Kind::kCapture)
     return SetOrErase(&captures_, key.capture, Read<CaptureInfo>(json));
+  changed_.insert(key.changefeed);
   ChangefeedView& feed = changefeeds_[key.changefeed];
   switch (key.kind) {
     case Kind::kInfo:

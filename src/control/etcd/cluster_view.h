@@ -3,6 +3,7 @@
 
 #include <map>
 #include <optional>
+#include <set>
 
 #include "control/etcd/etcd_state.h"
 #include "control/etcd/key_paths.h"
@@ -28,20 +29,28 @@ struct ChangefeedView {
 // counts as absent.
 class ClusterView {
  public:
-  explicit ClusterView(KeyPaths paths) : paths_(std::move(paths)) {}
+  // With `only`, tasks and positions of other captures are left out.
+  explicit ClusterView(KeyPaths paths, std::optional<CaptureId> only = std::nullopt)
+      : paths_(std::move(paths)), only_(std::move(only)) {}
 
   const KeyPaths& paths() const { return paths_; }
   const std::map<CaptureId, CaptureInfo>& captures() const { return captures_; }
   const std::map<ChangefeedId, ChangefeedView>& changefeeds() const { return changefeeds_; }
 
   void Apply(const EtcdState& state);  // its changed()
+  // What the last Apply was about; changefeeds that are gone are among them.
+  const std::set<ChangefeedId>& changed() const { return changed_; }
+  bool captures_changed() const { return captures_changed_; }
 
  private:
   void ApplyOne(const ParsedKey& key, const std::string* json);
 
   const KeyPaths paths_;
+  const std::optional<CaptureId> only_;
   std::map<CaptureId, CaptureInfo> captures_;
   std::map<ChangefeedId, ChangefeedView> changefeeds_;
+  std::set<ChangefeedId> changed_;
+  bool captures_changed_ = false;
 };
 
 // The whole cluster as of one moment, for commands and requests.

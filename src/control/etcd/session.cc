@@ -25,12 +25,15 @@ Session::Session(EtcdClient& client, Clock& clock, LeaseId lease, std::chrono::s
                  SteadyTime granted_at)
     : client_(client), clock_(clock), lease_(lease), ttl_(ttl) {
   Extend(granted_at, ttl);
-  thread_ = std::jthread([this](std::stop_token stop) { KeepAlive(stop); });
+  keep_alive_ = std::jthread([this](std::stop_token stop) { KeepAlive(std::move(stop)); });
+  watch_end_ = std::jthread([this](std::stop_token stop) { WatchEnd(std::move(stop)); });
 }
 
 Session::~Session() {
-  thread_.request_stop();
-  thread_.join();
+  for (std::jthread* thread : {&watch_end_, &keep_alive_}) {
+    thread->request_stop();
+    thread->join();
+  }
   if (!lost_.request_stop()) return;  // lost before: nothing to revoke
   if (const Status status = client_.RevokeLease(lease_); !status.ok())
     LogWarn("cannot revoke the lease, it lapses by itself: {}", status.ToString());
@@ -65,6 +68,19 @@ void Session::KeepAlive(std::stop_token stop) {
     wait = kRetryInterval;
   }
   if (!stop.stop_requested()) lost_.request_stop();
+}
+
+void Session::WatchEnd(std::stop_token stop) {
+  while (!stop.stop_requested() && !lost_.stop_requested()) {
+    const SteadyTime end{Duration(alive_until_.load(std::memory_order_relaxed))};
+    const SteadyTime now = clock_.Now();
+    if (now >= end) {
+      LogWarn("our lease may have lapsed, lease={:x}", static_cast<int64_t>(lease_));
+      lost_.request_stop();
+      return;
+    }
+    (void)clock_.SleepFor(end - now, stop);
+  }
 }
 
 Election::Election(EtcdClient& client, const Session& session, std::string prefix)

@@ -16,7 +16,9 @@
 
 namespace cdc {
 
-// Threads: thread-safe; keeps the lease alive on a thread of its own.
+// Threads: thread-safe; keeps the lease alive on a thread of its own, and watches its end on
+// another:
+//   a call to etcd may hang past it.
 class Session {
  public:
   // `client` and `clock` outlive the session.
@@ -35,6 +37,7 @@ class Session {
   Session(EtcdClient& client, Clock& clock, LeaseId lease, std::chrono::seconds ttl,
           SteadyTime granted_at);
   void KeepAlive(std::stop_token stop);
+  void WatchEnd(std::stop_token stop);
   void Extend(SteadyTime sent_at, std::chrono::seconds ttl);
 
   EtcdClient& client_;
@@ -43,7 +46,8 @@ class Session {
   const std::chrono::seconds ttl_;
   std::atomic<SteadyTime::rep> alive_until_;
   std::stop_source lost_;
-  std::jthread thread_;  // last: it uses all above
+  std::jthread keep_alive_;  // these two last: they use all above
+  std::jthread watch_end_;
 };
 
 // Not thread-safe.

@@ -110,6 +110,7 @@ void Owner::TakeRequests() {
   };
   for (const auto& [id, table, capture] : taken.moves)
     if (running(id, "move of a table")) feeds_[id].targets[table] = capture;
+  if (!taken.moves.empty() || !taken.rebalances.empty()) news_ = true;
   for (const ChangefeedId& id : taken.rebalances)
     if (running(id, "rebalancing")) feeds_[id].rebalance = true;
 }
@@ -135,11 +136,7 @@ Result<std::vector<EtcdPatch>> Owner::Tick(const EtcdState& state, SteadyTime no
   CountTables();
   progress_due_ = pace_.Due(view_.changefeeds().size(), now);
   EtcdPatches patches(state);
-  for (const auto& [id, feed_view] : view_.changefeeds()) {
-    std::optional<AdminJob> job;
-    if (const auto found = jobs.find(id); found != jobs.end()) job = found->second;
-    TickFeed(id, feed_view, std::move(job), &patches);
-  }
+  TickAll(jobs, &patches);
   std::erase_if(feeds_, [&](const auto& entry) {
     return !view_.changefeeds().contains(entry.first) && !entry.second.runner;
   });
@@ -150,6 +147,18 @@ Result<std::vector<EtcdPatch>> Owner::Tick(const EtcdState& state, SteadyTime no
     debug_info_ = std::move(info);
   }
   return patches.Take();
+}
+
+// Of a changefeed about which nothing has changed, only its progress can be new: it waits for that.
+void Owner::TickAll(const std::map<ChangefeedId, AdminJob>& jobs, EtcdPatches* patches) {
+  const bool all = news_.exchange(false) || progress_due_ || view_.captures_changed();
+  for (const auto& [id, feed_view] : view_.changefeeds()) {
+    const auto job = jobs.find(id);
+    if (job != jobs.end())
+      TickFeed(id, feed_view, job->second, patches);
+    else if (all || view_.changed().contains(id))
+      TickFeed(id, feed_view, std::nullopt, patches);
+  }
 }
 
 std::string Owner::Describe() const {
@@ -276,7 +285,11 @@ void Owner::RunFeed(const ChangefeedId& id, const ChangefeedView& view, const Ch
                           .time_zone = options_.time_zone,
                           .clock = options_.clock,
                           .may_write = options_.may_write,
-                          .on_change = options_.wake,
+                          .on_change =
+                              [this] {
+                                news_ = true;
+                                options_.wake();
+                              },
                           .seams = options_.seams});
     return;
   }

@@ -74,6 +74,7 @@ class Owner : public Reactor {
 
   void TakeRequests();
   void CountTables();
+  void TickAll(const std::map<ChangefeedId, AdminJob>& jobs, EtcdPatches* patches);
   std::string Describe() const;
   void TickFeed(const ChangefeedId& id, const ChangefeedView& view, std::optional<AdminJob> job,
                 EtcdPatches* patches);
@@ -107,6 +108,7 @@ class Owner : public Reactor {
   std::vector<std::pair<std::shared_ptr<std::atomic<bool>>, std::jthread>> retiring_;
   std::unique_ptr<GcKeeper> gc_;
   std::atomic<bool> stop_ = false;
+  std::atomic<bool> news_ = false;      // something other than etcd's state has changed
   std::map<CaptureId, size_t> tables_;  // that each capture has, of all changefeeds
   AdminQueue jobs_;                     // thread-safe
 

@@ -49,6 +49,8 @@ class ProcessorImpl : public Processor {
     return dataflow_->RemoveTable(table);
   }
 
+  bool IsLeaving(TableId table) const override { return opened_ && dataflow_->IsLeaving(table); }
+
   void SetDdlFinished(Ts ts) override {
     std::lock_guard lock(tables_mutex_);
     ddl_finished_ = std::max(ddl_finished_, ts);
@@ -149,7 +151,8 @@ class ProcessorImpl : public Processor {
         .workers = options_.workers,
         .make_mounter =
             [this](TableId table) {
-              return Mounter::Create(table, schema_->store(), *filter_, options_.time_zone);
+              return Mounter::Create(table, schema_->store(), *filter_, options_.time_zone,
+                                     RowIntegrityOf(options_.config.integrity));
             },
         .on_error = [this](Status status) { Fail(std::move(status)); }});
     dataflow_->FinishDdls(ddl_finished_);

@@ -71,6 +71,9 @@ class Processor {
   // Stops capturing; what is not yet written is dropped. Returns the table's checkpoint; nullopt if
   // it is not here.
   virtual std::optional<Ts> RemoveTable(TableId table) = 0;
+  // Whether rows of a removed table are with the sink and may yet be written: until they are not,
+  // nobody else may write it.
+  virtual bool IsLeaving(TableId table) const = 0;
   // All DDLs with commit ts <= `ts` have run downstream. Monotonic.
   virtual void SetDdlFinished(Ts ts) = 0;
 

@@ -58,7 +58,8 @@ class Node(CdcServer):
         self.process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
-        self.process.send_signal(signal.SIGCONT)
+        if self.alive():
+            self.process.send_signal(signal.SIGCONT)
 
     def stop(self, patience_s: float = 20) -> int | None:
         return super().stop(patience_s)

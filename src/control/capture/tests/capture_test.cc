@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include "base/failpoint.h"
 #include "control/etcd/tests/etcd_process.h"
 #include "testing/fake_pd.h"
 #include "testing/fake_tikv.h"
@@ -114,6 +115,58 @@ TEST_F(CaptureTest, SurvivesAnEtcdThatRestarts) {
   EXPECT_TRUE(Eventually([&] { return client_->Put("/tidb/cdc/x", "v").ok(); }));
   EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner(); }));
   EXPECT_EQ(node.capture.info().id, id) << "the lease outlived the restart";
+}
+
+// A fail point for as long as this lives.
+class SetPoint {
+ public:
+  SetPoint(const char* name, const char* terms) : name_(name) {
+    EXPECT_TRUE(EnableFailPoint(name, terms).ok());
+  }
+  ~SetPoint() { (void)DisableFailPoint(name_); }
+
+ private:
+  const std::string name_;
+};
+
+TEST_F(CaptureTest, AResignThatFailsEndsTheLife) {
+  if (!FailPointsCompiled()) GTEST_SKIP();
+  Node node(*this, "a:1");
+  EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner(); }));
+  const std::string id = node.capture.info().id;
+  const SetPoint point("capture-resign-failed", "1*return(true)");
+  ASSERT_TRUE(node.capture
+                  .OperateOwner([](Owner& owner) {
+                    owner.AsyncStop();
+                    return Status::Ok();
+                  })
+                  .ok());
+  EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner() && node.capture.info().id != id; }));
+}
+
+TEST_F(CaptureTest, ACampaignThatMetACompactionIsTriedAgainInTheSameLife) {
+  if (!FailPointsCompiled()) GTEST_SKIP();
+  const SetPoint point("capture-campaign-compacted-error", "1*return(true)");
+  Node node(*this, "a:1");
+  EXPECT_TRUE(Eventually([&] { return Captures() == 1; }));
+  EXPECT_TRUE(Eventually([&] { return node.capture.IsOwner(); }));
+  EXPECT_EQ(client_->GetPrefix(KeyPaths().owner())->kvs.size(), 1u) << "one candidacy is left";
+}
+
+TEST_F(CaptureTest, CloseBeforeTheStartAndFromManyThreadsIsSafe) {
+  Node* started = nullptr;
+  {
+    Node node(*this, "a:1");
+    started = &node;
+    std::vector<std::jthread> closers;
+    for (int i = 0; i < 8; ++i)
+      closers.emplace_back([&] {
+        started->capture.AsyncClose();
+        (void)started->capture.DebugInfo();
+        (void)started->capture.IsOwner();
+      });
+  }
+  EXPECT_TRUE(Eventually([&] { return client_->GetPrefix("/tidb/cdc/")->kvs.empty(); }));
 }
 
 }  // namespace

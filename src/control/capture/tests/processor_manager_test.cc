@@ -12,6 +12,7 @@ struct Stage {
   ProcessorPosition position{.checkpoint = Ts(5), .resolved = Ts(5)};
   int started = 0;
   std::atomic<bool> running = false;
+  bool leaving = false;               // what was removed is still with the sink
   std::mutex* end_allowed = nullptr;  // held by the test: the processor's end waits for it
 };
 
@@ -33,6 +34,7 @@ class FakeProcessor : public Processor {
     stage_.tables.erase(it);
     return Ts(77);
   }
+  bool IsLeaving(TableId) const override { return stage_.leaving; }
   void SetDdlFinished(Ts ts) override { stage_.ddl_finished = ts; }
   ProcessorPosition Position() const override { return stage_.position; }
   std::vector<TableId> Tables() const override { return {}; }
@@ -134,6 +136,23 @@ TEST_F(ProcessorManagerTest, ARemovalReportsWhereTheTableStood) {
   Assign(task);
   Tick();
   EXPECT_TRUE(stage_.tables.empty());
+  EXPECT_TRUE(Task().operations.at(TableId{1}).applied());
+  EXPECT_EQ(Task().operations.at(TableId{1}).boundary_ts, Ts(77));
+}
+
+TEST_F(ProcessorManagerTest, ARemovalIsNotFinishedWhileRowsAreOnTheirWay) {
+  Assign(OneTable());
+  Tick();
+  TaskStatus task;
+  task.operations[TableId{1}] = {.remove = true, .boundary_ts = Ts(5)};
+  Assign(task);
+  stage_.leaving = true;
+  Tick();
+  Tick();
+  EXPECT_TRUE(stage_.tables.empty());
+  EXPECT_FALSE(Task().operations.at(TableId{1}).applied()) << "another capture would start it";
+  stage_.leaving = false;
+  Tick();
   EXPECT_TRUE(Task().operations.at(TableId{1}).applied());
   EXPECT_EQ(Task().operations.at(TableId{1}).boundary_ts, Ts(77));
 }

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "control/etcd/cluster_view.h"
+#include "control/etcd/progress_pace.h"
 
 namespace cdc {
 namespace {
@@ -69,6 +70,43 @@ TEST(ClusterView, FollowsTheStateAndSkipsWhatItCannotRead) {
   state.Apply({.revision = 2, .events = {{Kv(paths.Info("f"), "", 2), true}}});
   view.Apply(state);
   EXPECT_TRUE(view.changefeeds().empty());
+}
+
+TEST(ClusterView, TellsWhichChangefeedsTheLastChangesWereAbout) {
+  const KeyPaths paths;
+  EtcdState state;
+  ClusterView view(paths);
+  const auto put = [&](const std::string& key, std::string value, int64_t revision) {
+    state.Apply(
+        {revision, {{.kv = {.key = key, .value = std::move(value), .mod_revision = revision}}}});
+  };
+  put(paths.Status("f"), ChangefeedStatus{}.ToJson(), 1);
+  put(paths.Status("g"), ChangefeedStatus{}.ToJson(), 2);
+  view.Apply(state);
+  state.ClearChanges();
+  EXPECT_EQ(view.changed(), (std::set<ChangefeedId>{"f", "g"}));
+  EXPECT_FALSE(view.captures_changed());
+  state.Apply({3, {{.kv = {.key = paths.Status("f"), .mod_revision = 3}, .deleted = true}}});
+  put(paths.Capture("c"), CaptureInfo{"c", "a:1", "v"}.ToJson(), 4);
+  view.Apply(state);
+  state.ClearChanges();
+  EXPECT_EQ(view.changed(), (std::set<ChangefeedId>{"f"})) << "it is gone";
+  EXPECT_TRUE(view.captures_changed());
+  view.Apply(state);
+  EXPECT_TRUE(view.changed().empty());
+}
+
+TEST(ProgressPace, SlowsDownWithTheNumberOfChangefeeds) {
+  const auto writes = [](size_t changefeeds) {
+    ProgressPace pace(50ms);
+    int due = 0;
+    for (SteadyTime now = SteadyTime() + 1min; now < SteadyTime() + 1min + 10s; now += 10ms)
+      if (pace.Due(changefeeds, now)) ++due;
+    return due;
+  };
+  EXPECT_EQ(writes(1), 200);
+  EXPECT_EQ(writes(20), 40);
+  EXPECT_EQ(writes(10'000), 10) << "once a second at the slowest";
 }
 
 }  // namespace

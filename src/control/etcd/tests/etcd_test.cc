@@ -170,7 +170,8 @@ TEST_F(EtcdTest, ASessionCountsAsDeadBeforeEtcdCanHaveLetItLapse) {
   const SteadyTime paused_at = SystemClock().Now();
   etcd_.Pause();
   EXPECT_TRUE(Eventually([&] { return !session->Alive(); }));
-  EXPECT_LT(SystemClock().Now() - paused_at, Duration(5s));
+  EXPECT_TRUE(Eventually([&] { return session->lost().stop_requested(); }));
+  EXPECT_LT(SystemClock().Now() - paused_at, Duration(5s)) << "whatever call hangs";
   etcd_.Resume();
 }
 

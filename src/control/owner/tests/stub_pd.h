@@ -48,7 +48,8 @@ class StubPd : public PdClient {
 
  private:
   Ts Least() const {
-    const auto least = std::ranges::min_element(services, {}, [](const auto& e) { return e.second; });
+    const auto least =
+        std::ranges::min_element(services, {}, [](const auto& e) { return e.second; });
     return least == services.end() ? Ts() : least->second;
   }
   static Unexpected Unused() { return Error(Code::kPdRequest, "unused"); }
