@@ -40,15 +40,24 @@ demo: build ## TiDB -> cdc -> MariaDB under a lively load, compared at the end (
 	$(PYTHON) tools/demo.py
 
 .PHONY: test
-test: build test-unit test-playground test-integration ## all tests
+test: build test-unit test-playground test-simulator test-integration ## all tests
 
 .PHONY: test-unit
 test-unit: build ## C++ unit, property and simulation tests, and those against etcd and MariaDB
 	ctest --test-dir $(BUILD) --output-on-failure -j $(JOBS)
 
+SEEDS ?= 1..1000
+.PHONY: simulate
+simulate: build ## clusters on a virtual clock, one per seed (SEEDS=a..b); prints the seeds that fail
+	$(BUILD)/bin/control_simulation --seeds $(SEEDS) --jobs $(JOBS)
+
 .PHONY: test-playground
 test-playground: deps ## the playground's own tests
 	cd playground && CGO_ENABLED=0 go vet ./... && CGO_ENABLED=0 go test ./...
+
+.PHONY: test-simulator
+test-simulator: build ## the simulator, driven by TiKV's Go client
+	cd simulator/tests/go && CGO_ENABLED=0 go vet ./... && CGO_ENABLED=0 SIMULATOR=$(CURDIR)/bin/tikv-simulator go test -count=1 ./...
 
 .PHONY: test-integration
 test-integration: build ## recordings and live workloads through the whole server (ARGS='-k bank' for a part)
@@ -57,12 +66,12 @@ test-integration: build ## recordings and live workloads through the whole serve
 .PHONY: format
 format: ## format the C++ and Go code in place
 	clang-format-19 -i $(SOURCES)
-	gofmt -w playground
+	gofmt -w playground simulator/tests/go
 
 .PHONY: format-check
 format-check: deps ## fail if the formatter would change something
 	@clang-format-19 --dry-run --Werror $(SOURCES)
-	@test -z "$$(gofmt -l playground | tee /dev/stderr)"
+	@test -z "$$(gofmt -l playground simulator/tests/go | tee /dev/stderr)"
 
 .PHONY: tidy
 tidy: build ## clang-tidy over our sources
