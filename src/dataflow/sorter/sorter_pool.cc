@@ -36,7 +36,7 @@ class Pool : public SpillHost {
       if (store_->FullerThan(kDiskPartMax)) return SorterPool::Room::kNo;
       const Result<size_t> freed = Spill(*over);
       if (!freed && freed.error().code() == Code::kDiskFull) {
-        LogWarn("cannot spill: {}", freed.error().ToString());
+        if (full_limiter_.Allow()) LogWarn("cannot spill: {}", freed.error().ToString());
         return SorterPool::Room::kNo;
       }
       if (!freed) return Unexpected(freed.error());
@@ -91,6 +91,7 @@ class Pool : public SpillHost {
   }
 
   SpillStore* const store_;
+  LogLimiter full_limiter_{std::chrono::seconds(10)};
   std::mutex mutex_;  // guards sorters_, and keeps them alive while they spill
   std::unordered_set<SpanSorterImpl*> sorters_;
 };

@@ -50,12 +50,21 @@ Result<SpillDir> SpillDir::Make(const std::string& parent) {
   fs::create_directories(parent, error);
   if (error) return Error(Code::kCheckDir, "cannot create {}: {}", parent, error.message());
   RemoveLeftOnes(parent);
-  const fs::path path = fs::path(parent) / fmt::format("{}{}-{}", kPrefix, getpid(), next++);
-  fs::create_directory(path, error);
-  if (error) return Error(Code::kCheckDir, "cannot create {}: {}", path.string(), error.message());
-  const int lock = TryLock(path / kLockFile);
+  const std::string name = fmt::format("{}-{}", getpid(), next++);
+  const fs::path path = fs::path(parent) / (kPrefix + name);
+  // Named so that others look at it only once it is locked.
+  const fs::path unlocked = fs::path(parent) / ("new-" + name);
+  fs::create_directory(unlocked, error);
+  if (error)
+    return Error(Code::kCheckDir, "cannot create {}: {}", unlocked.string(), error.message());
+  const int lock = TryLock(unlocked / kLockFile);
   if (lock < 0)
-    return Error(Code::kCheckDirWritable, "cannot lock {}: {}", path.string(), strerror(errno));
+    return Error(Code::kCheckDirWritable, "cannot lock {}: {}", unlocked.string(), strerror(errno));
+  fs::rename(unlocked, path, error);
+  if (error) {
+    close(lock);
+    return Error(Code::kCheckDir, "cannot create {}: {}", path.string(), error.message());
+  }
   return SpillDir(path.string(), lock);
 }
 

@@ -265,6 +265,11 @@ void RegionFeedImpl::Watch(const SubscriptionRef& subscription) {
   const auto laggards =
       subscription->Laggards(Ts::FromUnixMs(now_ms - std::min(now_ms, stall_ms)), kLaggardsAtOnce);
   for (const Subscription::Laggard& laggard : laggards) {
+    const StoreWorker* worker = ExistingWorker(laggard.region->leader_store);
+    if (worker && worker->Behind()) {
+      subscription->SetReason(laggard.ref, "messages of the store wait here for being handled");
+      continue;
+    }
     const Cure cure = watch_.Next(static_cast<uint64_t>(subscription->id()), laggard.region->id,
                                   laggard.resolved, clock_.Now());
     if (cure != Cure::kNone) Apply(cure, subscription, laggard, now_ms);
@@ -316,6 +321,7 @@ void RegionFeedImpl::ResolveLocks(const SubscriptionRef& subscription,
   if (!outcome) {
     LogWarn("cannot resolve the locks in region {}: {}", region, outcome.error().ToString());
   } else if (outcome->alive) {
+    watch_.Explained(static_cast<uint64_t>(subscription->id()), region, clock_.Now());
     LogInfo("txn {} in region {} is alive", outcome->alive->lock_version(), region);
   }
 }

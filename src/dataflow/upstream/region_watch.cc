@@ -46,6 +46,13 @@ Cure RegionWatch::Next(uint64_t subscription, RegionId region, Ts resolved, Stea
   return Cure::kNone;
 }
 
+void RegionWatch::Explained(uint64_t subscription, RegionId region, SteadyTime now) {
+  const auto found = regions_.find({subscription, region});
+  if (found == regions_.end()) return;
+  found->second.register_due = now + config_.register_after;
+  found->second.reload_due = now + config_.reload_after;
+}
+
 void RegionWatch::Tidy(SteadyTime now) {
   std::erase_if(regions_, [&](const auto& entry) {
     return now - entry.second.seen > config_.resolve_interval + config_.register_after;

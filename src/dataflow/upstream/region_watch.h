@@ -29,6 +29,9 @@ class RegionWatch {
 
   // The region is behind and resolved up to `resolved`. What is returned is to be done now.
   Cure Next(uint64_t subscription, RegionId region, Ts resolved, SteadyTime now);
+  // A lock of a transaction at work holds the region back: registering it anew would only bring all
+  // that the transaction has written so far once more.
+  void Explained(uint64_t subscription, RegionId region, SteadyTime now);
   // Forgets regions that were not behind for a while.
   void Tidy(SteadyTime now);
   size_t watched() const { return regions_.size(); }

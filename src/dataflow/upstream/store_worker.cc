@@ -73,6 +73,11 @@ void StoreWorker::OnClosed(StreamId stream, const grpc::Status& status, bool rec
   Push(ClosedItem{stream, status, received});
 }
 
+bool StoreWorker::Behind() const {
+  std::lock_guard lock(mutex_);
+  return handling_ || !items_.empty();
+}
+
 void StoreWorker::Push(Item item) {
   {
     std::lock_guard lock(mutex_);
@@ -86,9 +91,11 @@ void StoreWorker::Run() {
   for (;;) {
     {
       std::unique_lock lock(mutex_);
+      handling_ = false;
       filled_.wait(lock, [&] { return stopping_ || !items_.empty(); });
       if (stopping_) return;
       items.swap(items_);
+      handling_ = true;
     }
     for (Item& item : items) {
       std::visit([this](auto& i) { Handle(std::move(i)); }, item);

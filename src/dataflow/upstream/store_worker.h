@@ -59,6 +59,8 @@ class StoreWorker : private FeedTransportHandler {
   void Unsubscribe(SubscriptionRef subscription);
   // Registers the piece's region anew: it makes no progress and nobody knows why.
   void Restart(SubscriptionRef subscription, PieceRef ref, RegionId region);
+  // Messages of the store wait here for being handled, so that it may have sent what is missed.
+  bool Behind() const;
 
  private:
   // A region that is registered, or about to be.
@@ -169,9 +171,10 @@ class StoreWorker : private FeedTransportHandler {
   std::vector<SpanFrontier::Piece> advanced_;
   std::array<uint64_t, std::size(decltype(StoreMetrics::rows){})> row_counts_{};
 
-  std::mutex mutex_;  // guards all below
+  mutable std::mutex mutex_;  // guards all below
   std::condition_variable filled_;
   std::deque<Item> items_;  // messages are bounded by the transport
+  bool handling_ = false;   // what was taken out of items_
   bool stopping_ = false;
 
   std::unique_ptr<FeedTransport> transport_;

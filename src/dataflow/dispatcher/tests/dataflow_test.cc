@@ -132,6 +132,9 @@ class DataflowTest : public testing::Test {
     }
     std::atomic<bool> open{false};
   };
+  // Before the worker pool, in whose queue tables may be left at the end.
+  FakeSpillStore spill_;
+  std::unique_ptr<SorterPool> sorters_;  // null: no disk
   std::shared_ptr<Parking> parking_ = std::make_shared<Parking>();
   WorkerPool pool_{1};
   DataflowTest() { pool_.Schedule(parking_, 0); }
@@ -141,8 +144,6 @@ class DataflowTest : public testing::Test {
   }
   std::optional<Status> error_;
   std::shared_ptr<MemoryQuota> node_sink_quota_;
-  FakeSpillStore spill_;
-  std::unique_ptr<SorterPool> sorters_;  // null: no disk
   std::unique_ptr<Dataflow> dataflow_;
 };
 
@@ -372,7 +373,9 @@ TEST_F(DataflowTest, RemovedTablesNoLongerHoldTheCheckpoint) {
   EXPECT_EQ(dataflow_->RemoveTable(kT1), Ts(4));
   EXPECT_EQ(dataflow_->RemoveTable(kT1), std::nullopt);
   EXPECT_EQ(dataflow_->Checkpoint(), Ts(100));
+  EXPECT_TRUE(dataflow_->IsLeaving(kT1)) << "its row may yet be written";
   sink.Acknowledge(0, Status(Code::kStopped, "too late to matter"));
+  EXPECT_FALSE(dataflow_->IsLeaving(kT1));
   EXPECT_FALSE(error_.has_value());
 }
 

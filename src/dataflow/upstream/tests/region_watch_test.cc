@@ -43,6 +43,14 @@ TEST_F(RegionWatchTest, ProgressStartsItAllOver) {
   EXPECT_EQ(Watch(25, Ts(2)), "30:resolve-locks 40:resolve-locks");
 }
 
+// A transaction that takes hours is waited for, not read again and again.
+TEST_F(RegionWatchTest, LooksOnlyForLocksAsLongAsTheyExplainIt) {
+  for (int i = 0; i < 20; ++i) {
+    EXPECT_EQ(Watch(10), std::to_string(i * 10) + ":resolve-locks");
+    watch_.Explained(1, kRegion, SteadyTime() + second_ * Duration(1s));
+  }
+}
+
 TEST_F(RegionWatchTest, KeepsRegionsAndSubscriptionsApart) {
   EXPECT_EQ(watch_.Next(1, kRegion, Ts(1), SteadyTime()), Cure::kResolveLocks);
   EXPECT_EQ(watch_.Next(2, kRegion, Ts(1), SteadyTime()), Cure::kResolveLocks);
