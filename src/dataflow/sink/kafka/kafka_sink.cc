@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
+#include "dataflow/codec/utc_text.h"
 #include "dataflow/sink/kafka/producer.h"
 
 namespace cdc {
@@ -14,7 +16,9 @@ double SecondsSince(SteadyTime start, const Clock& clock) {
 }
 
 // Where a protocol's consumers expect schema changes.
-bool DdlToFirstPartitionOnly(Protocol protocol) { return protocol == Protocol::kCanalJson; }
+bool DdlToFirstPartitionOnly(Protocol protocol) {
+  return protocol == Protocol::kCanalJson || protocol == Protocol::kCanal;
+}
 
 // What one waits for who sends and needs to know.
 struct Outcome {
@@ -40,6 +44,8 @@ Result<std::unique_ptr<Sink>> KafkaSink::Make(KafkaSinkConfig config, const Sink
   ASSIGN_OR_RETURN(std::unique_ptr<EventRouter> router,
                    EventRouter::Create(context.config->sink.dispatchers,
                                        context.config->case_sensitive, config.topic));
+  config.codec.time_zone = ZoneName(context.time_zone);
+  RETURN_UNEXPECTED_IF_ERROR(OpenCodecResources(&config.codec, *context.clock));
   // An encoder that cannot be made shall not wait for the first row.
   const CodecOptions options =
       CodecOptionsFor(config, config.codec.max_batch_bytes, *context.clock);
@@ -187,17 +193,34 @@ void KafkaSink::SetTables(const std::vector<TableInfoPtr>& tables) {
     topics.insert(router_->TopicOf(table->schema, table->name));
   std::lock_guard lock(mutex_);
   topics_to_open_.merge(topics);
+  if (config_.bootstrap.all_at_start && config_.codec.protocol == Protocol::kSimple &&
+      !std::exchange(tables_described_, true))
+    tables_to_describe_ = tables;
+}
+
+Status KafkaSink::SendBootstraps(const std::vector<TableInfoPtr>& tables) {
+  if (tables.empty()) return Status::Ok();
+  Delivery* delivery = Delivery::Start([this](const Status& status) {
+    if (!status.ok()) Fail(status);
+  });
+  Status status;
+  for (const TableInfoPtr& table : tables)
+    if (status.ok()) status = rows_.SendBootstrap(*table, delivery);
+  delivery->Finish(status);
+  return status;
 }
 
 Status KafkaSink::OpenTopicsOfTables(std::stop_token stop) {
   std::set<std::string> topics;
+  std::vector<TableInfoPtr> tables;
   {
     std::lock_guard lock(mutex_);
     topics.swap(topics_to_open_);
+    tables.swap(tables_to_describe_);
   }
   for (const std::string& topic : topics)
     if (auto opened = queue_->OpenTopic(topic, stop); !opened) return opened.error();
-  return Status::Ok();
+  return SendBootstraps(tables);
 }
 
 void KafkaSink::SendWatermark(std::unique_lock<std::mutex>& lock, std::stop_token stop) {

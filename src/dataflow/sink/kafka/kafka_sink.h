@@ -50,7 +50,8 @@ class KafkaSink final : public Sink {
   // To every partition, or for canal and canal-json to the first one, as TiCDC does.
   Status ExecuteDdl(const DdlEvent& ddl, std::stop_token stop) override;
   Status Checkpoint(Ts ts) override;
-  // Their topics are opened before the next watermark.
+  // Their topics are opened before the next watermark; the first time, their descriptions are sent
+  // where the configuration asks for that.
   void SetTables(const std::vector<TableInfoPtr>& tables) override;
 
   // How often the topics are looked at for new partitions: as often as TiCDC does.
@@ -72,6 +73,7 @@ class KafkaSink final : public Sink {
   void CheckTopics(std::unique_lock<std::mutex>& lock);
   void SendNow(const RowBatch& batch, Done done);
   Status OpenTopicsOfTables(std::stop_token stop);
+  Status SendBootstraps(const std::vector<TableInfoPtr>& tables);
   Status SendDdl(std::vector<Message> messages, const std::vector<std::string>& topics,
                  Delivery* delivery, std::stop_token stop);
   void WatermarkDone(const Status& status);
@@ -90,6 +92,8 @@ class KafkaSink final : public Sink {
   std::optional<Ts> watermark_;  // to be sent
   bool watermark_under_way_ = false;
   std::set<std::string> topics_to_open_;  // of tables that other nodes may write
+  std::vector<TableInfoPtr> tables_to_describe_;
+  bool tables_described_ = false;
   SteadyTime next_topic_check_;
   Status failure_;
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "config/parameter.h"
+#include "dataflow/codec/message_compression.h"
 #include "dataflow/sink/kafka/kafka_security.h"
 
 namespace cdc {
@@ -46,7 +47,7 @@ Setter Timeout(const char* name, Field field) {
   };
 }
 
-// A parameter of a protocol that is not there yet: only what holds without it is accepted.
+// A parameter that is not acted on: only what holds without it is accepted.
 Setter KeepsTo(const char* name, const char* effective) {
   return [=](const std::string& value, KafkaSinkConfig*) {
     if (value == effective) return Status::Ok();
@@ -111,17 +112,8 @@ std::map<std::string, Setter, std::less<>> MakeSetters() {
        Number<int>("max-retry", 0, kInt32Max, [](C& c) -> auto& { return c.max_retry; })},
       {"required-acks",
        Number<int>("required-acks", -1, 1, [](C& c) -> auto& { return c.required_acks; })},
-      {"max-batch-size", Number<size_t>("max-batch-size", 1, kInt32Max,
-                                        [](C& c) -> auto& { return c.codec.max_batch_rows; })},
       {"auto-create-topic",
        Bool("auto-create-topic", [](C& c) -> auto& { return c.auto_create_topic; })},
-      {"enable-tidb-extension",
-       Bool("enable-tidb-extension", [](C& c) -> auto& { return c.codec.enable_tidb_extension; })},
-      {"content-compatible",
-       Bool("content-compatible", [](C& c) -> auto& { return c.codec.content_compatible; })},
-      {"only-output-updated-columns",
-       Bool("only-output-updated-columns",
-            [](C& c) -> auto& { return c.codec.only_output_updated_columns; })},
       {"dial-timeout", Timeout("dial-timeout", [](C& c) -> auto& { return c.dial_timeout; })},
       {"read-timeout", Timeout("read-timeout", [](C& c) -> auto& { return c.read_timeout; })},
       {"write-timeout", Timeout("write-timeout", [](C& c) -> auto& { return c.write_timeout; })},
@@ -133,14 +125,7 @@ std::map<std::string, Setter, std::less<>> MakeSetters() {
        [](const std::string& value, KafkaSinkConfig*) { return SetAtomicity(value); }},
   };
   for (const auto& [name, effective] :
-       {std::pair{"encoding-format", "json"}, std::pair{"output-row-key", "false"},
-        std::pair{"schema-registry", ""}, std::pair{"avro-enable-watermark", "false"},
-        std::pair{"avro-decimal-handling-mode", "precise"},
-        std::pair{"avro-bigint-unsigned-handling-mode", "long"},
-        std::pair{"avro-include-before-value", "false"},
-        std::pair{"debezium-disable-schema", "false"},
-        std::pair{"debezium-include-start-ts", "false"},
-        std::pair{"enable-kafka-sink-v2", "false"}})
+       {std::pair{"output-row-key", "false"}, std::pair{"enable-kafka-sink-v2", "false"}})
     setters.emplace(name, KeepsTo(name, effective));
   return setters;
 }
@@ -164,6 +149,7 @@ class Parameters {
       security_[name] = value;
       return Status::Ok();
     }
+    if (IsCodecParameter(name)) return SetCodecParameter(name, value, &config_->codec);
     const auto setter = setters.find(name);
     if (setter == setters.end())
       return Status(Code::kSinkUri, "unknown parameter '{}' for a kafka sink", name);
@@ -183,6 +169,18 @@ class Parameters {
   Status status_;
 };
 
+Status SetBootstrap(const SinkConfig& sink, BootstrapOptions* bootstrap) {
+  const int64_t interval = sink.send_bootstrap_interval_in_sec.value_or(120);
+  bootstrap->rows_max = sink.send_bootstrap_in_msg_count.value_or(10'000);
+  if (interval < 0 || interval > kInt32Max || bootstrap->rows_max < 0)
+    return Status(Code::kSinkConfig,
+                  "sink.send-bootstrap-interval-in-sec and -in-msg-count are numbers from 0 on");
+  bootstrap->interval = std::chrono::seconds(interval);
+  bootstrap->to_all_partitions = sink.send_bootstrap_to_all_partition.value_or(true);
+  bootstrap->all_at_start = sink.send_all_bootstrap_at_start.value_or(false);
+  return Status::Ok();
+}
+
 Status ApplyFile(const SinkConfig& sink, Parameters* parameters, KafkaSinkConfig* config) {
   if (!sink.protocol.empty()) RETURN_IF_ERROR(parameters->Set("protocol", sink.protocol));
   RETURN_IF_ERROR(SetAtomicity(sink.transaction_atomicity));
@@ -193,34 +191,32 @@ Status ApplyFile(const SinkConfig& sink, Parameters* parameters, KafkaSinkConfig
   ForEachCodecKey(sink.kafka.codec, set);
   set("only-output-updated-columns", sink.only_output_updated_columns);
   set("content-compatible", sink.content_compatible);
+  set("schema-registry", sink.schema_registry);
+  set("debezium-disable-schema", sink.debezium_disable_schema);
+  set("debezium-include-start-ts", sink.debezium_include_start_ts);
+  config->codec.debezium_output_old_value = sink.debezium_output_old_value.value_or(true);
   config->codec.delete_only_output_handle_key_columns =
       sink.delete_only_output_handle_key_columns.value_or(false);
   config->codec.open_output_old_value = sink.open_output_old_value.value_or(true);
   config->output_raw_change_event = sink.kafka.output_raw_change_event.value_or(false);
+  RETURN_IF_ERROR(SetBootstrap(sink, &config->bootstrap));
   return parameters->status();
 }
 
-Status SetLargeMessage(const LargeMessageConfig& large, KafkaSinkConfig* config) {
+Status SetLargeMessage(const LargeMessageConfig& large, CodecOptions* codec) {
   const std::string option = large.option.value_or("none");
-  const std::string compression = large.compression.value_or("none");
-  if (!compression.empty() && compression != "none")
-    return Status(Code::kNotSupported,
-                  "large-message-handle-compression '{}' is not acted on by this version",
-                  compression);
+  ASSIGN_OR_RETURN_STATUS(codec->compression,
+                          MessageCompressionFromName(large.compression.value_or("none")));
   if (option.empty() || option == "none") return Status::Ok();
-  if (option == "claim-check")
-    return Status(Code::kNotSupported,
-                  "large-message-handle-option claim-check is not there yet: use handle-key-only");
-  if (option != "handle-key-only")
+  if (option != "claim-check" && option != "handle-key-only")
     return Status(kCode,
                   "invalid large-message-handle-option '{}': expected none, claim-check or "
                   "handle-key-only",
                   option);
-  if (config->codec.protocol == Protocol::kCanalJson && !config->codec.enable_tidb_extension)
-    return Status(kCode,
-                  "large-message-handle-option {} with canal-json needs enable-tidb-extension=true",
-                  option);
-  config->codec.large_message = LargeMessage::kHandleKeyOnly;
+  const bool claim_check = option == "claim-check";
+  codec->large_message = claim_check ? LargeMessage::kClaimCheck : LargeMessage::kHandleKeyOnly;
+  codec->claim_check_uri = large.claim_check_storage_uri.value_or("");
+  codec->claim_check_raw_value = large.claim_check_raw_value.value_or(false);
   return Status::Ok();
 }
 
@@ -299,7 +295,7 @@ Result<KafkaSinkConfig> KafkaSinkConfig::Make(const Uri& uri, const ReplicaConfi
   RETURN_UNEXPECTED_IF_ERROR(SetSecurity(uri.scheme == "kafka+ssl", parameters.security(),
                                          config.sink.kafka, &result.tls, &result.sasl));
   if (result.codec.content_compatible) result.codec.only_output_updated_columns = true;
-  RETURN_UNEXPECTED_IF_ERROR(SetLargeMessage(config.sink.kafka.large_message, &result));
+  RETURN_UNEXPECTED_IF_ERROR(SetLargeMessage(config.sink.kafka.large_message, &result.codec));
   if (result.codec.delete_only_output_handle_key_columns && config.force_replicate)
     return Error(Code::kSinkConfig,
                  "delete-only-output-handle-key-columns excludes force-replicate: tables without "

@@ -14,6 +14,7 @@
 #include "config/uri.h"
 #include "dataflow/codec/codec_options.h"
 #include "dataflow/dispatcher/column_selector.h"
+#include "dataflow/sink/kafka/bootstrap_schedule.h"
 #include "model/ids.h"
 
 namespace cdc {
@@ -80,7 +81,8 @@ struct KafkaSinkConfig {
   // is the topic's own once that is known.
   CodecOptions codec;
   std::shared_ptr<const ColumnSelectors> column_selectors;  // null: none
-  bool output_raw_change_event = false;                     // true: updates of keys stay updates
+  BootstrapOptions bootstrap;
+  bool output_raw_change_event = false;  // true: updates of keys stay updates
 
   // No message waits longer for its acknowledgement; then the changefeed's run ends.
   static constexpr std::chrono::milliseconds kDeliveryTimeout{120'000};

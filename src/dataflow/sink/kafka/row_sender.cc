@@ -71,6 +71,10 @@ Status RowSender::SendTable(Worker& worker, std::span<const RowChange> rows, Del
   if (config_.column_selectors) RETURN_IF_ERROR(config_.column_selectors->Check(table));
   ASSIGN_OR_RETURN_STATUS(EventEncoder * encoder, EncoderFor(worker, topic->message_bytes_max));
 
+  if (config_.codec.protocol == Protocol::kSimple &&
+      bootstraps_.Due(table.id, rows.size(), clock_.Now()))
+    RETURN_IF_ERROR(SendBootstrapTo(*encoder, table, *topic, delivery));
+
   worker.by_partition.resize(
       std::max(worker.by_partition.size(), static_cast<size_t>(topic->partitions)));
   for (auto& group : worker.by_partition) group.clear();
@@ -85,11 +89,34 @@ Status RowSender::SendTable(Worker& worker, std::span<const RowChange> rows, Del
   return Status::Ok();
 }
 
+Status RowSender::SendBootstrap(const TableInfo& table, Delivery* delivery) {
+  const QueueTopic* topic = queue_.FindTopic(router_.TopicOf(table.schema, table.name));
+  CDC_CHECK(topic != nullptr, "the topic of {}.{} is not open", table.schema, table.name);
+  std::unique_ptr<Worker> worker = Borrow();
+  auto encoder = EncoderFor(*worker, topic->message_bytes_max);
+  Status status = encoder ? SendBootstrapTo(**encoder, table, *topic, delivery) : encoder.error();
+  GiveBack(std::move(worker));
+  return status;
+}
+
+Status RowSender::SendBootstrapTo(EventEncoder& encoder, const TableInfo& table,
+                                  const QueueTopic& topic, Delivery* delivery) {
+  std::vector<Message> messages;
+  RETURN_IF_ERROR(encoder.EncodeBootstrap(table, &messages));
+  const int32_t partitions = config_.bootstrap.to_all_partitions ? topic.partitions : 1;
+  for (int32_t partition = 0; partition < partitions; ++partition) {
+    delivery->Expect(messages.size());
+    for (const Message& message : messages) queue_.Send(topic, partition, message, delivery);
+  }
+  return Status::Ok();
+}
+
 Status RowSender::SendPartition(EventEncoder& encoder, Worker& worker, const QueueTopic& topic,
                                 int32_t partition, Delivery* delivery) {
   const auto& rows = worker.by_partition[static_cast<size_t>(partition)];
   if (rows.empty()) return Status::Ok();
   worker.messages.clear();
+  encoder.UseTopic(topic.name);
   Status status = encoder.EncodeRows(rows, &worker.messages);
   delivery->Expect(worker.messages.size());
   for (Message& message : worker.messages)

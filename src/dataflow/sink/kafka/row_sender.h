@@ -21,12 +21,19 @@ class RowSender {
   // All outlive the sender. `clock` is for formats that hold the time of encoding.
   RowSender(const KafkaSinkConfig& config, const EventRouter& router, MessageQueue& queue,
             Clock& clock)
-      : config_(config), router_(router), queue_(queue), clock_(clock) {}
+      : config_(config),
+        router_(router),
+        queue_(queue),
+        clock_(clock),
+        bootstraps_(config.bootstrap) {}
 
   // Whether Send finds all topics of the batch open.
   bool TopicsOpen(const RowBatch& batch) const;
   // Opens those that are not. Blocks.
   Status OpenTopics(const RowBatch& batch, std::stop_token stop);
+
+  // The table's description, where the protocol has one, to its open topic.
+  Status SendBootstrap(const TableInfo& table, Delivery* delivery);
 
   // Sends all of the batch, with its topics open, or as much as there is before the first error.
   // Never blocks; `delivery` learns of the messages, not of the error.
@@ -48,6 +55,8 @@ class RowSender {
   Status SendRows(Worker& worker, const RowBatch& batch, Delivery* delivery);
   // Of one table, in order.
   Status SendTable(Worker& worker, std::span<const RowChange> rows, Delivery* delivery);
+  Status SendBootstrapTo(EventEncoder& encoder, const TableInfo& table, const QueueTopic& topic,
+                         Delivery* delivery);
   Status SendPartition(EventEncoder& encoder, Worker& worker, const QueueTopic& topic,
                        int32_t partition, Delivery* delivery);
   Result<EventEncoder*> EncoderFor(Worker& worker, size_t message_bytes_max);
@@ -57,6 +66,7 @@ class RowSender {
   const EventRouter& router_;
   MessageQueue& queue_;
   Clock& clock_;
+  BootstrapSchedule bootstraps_;
 
   std::mutex mutex_;  // guards all below
   std::vector<std::unique_ptr<Worker>> idle_;

@@ -222,12 +222,37 @@ TEST(KafkaSinkConfig, RefusesByNameWhatIsUnknownOrOutOfRange) {
 
 TEST(KafkaSinkConfig, RefusesByNameWhatThisVersionDoesNotDo) {
   EXPECT_THAT(Refusal("output-row-key=true"), HasSubstr("output-row-key"));
-  EXPECT_THAT(Refusal("schema-registry=http://x"), HasSubstr("schema-registry"));
   EXPECT_TRUE(With("encoding-format=json&enable-kafka-sink-v2=false"));
+}
+
+TEST(KafkaSinkConfig, ReadsWhatProtocolsNeed) {
+  ReplicaConfig file;
+  file.sink.schema_registry = "http://file";
+  file.sink.kafka.codec.avro_decimal_handling_mode = "string";
+  file.sink.debezium_output_old_value = false;
+  const KafkaSinkConfig avro =
+      Make("kafka://b/t?protocol=avro&schema-registry=http://uri", file).value();
+  EXPECT_EQ(avro.codec.schema_registry_url, "http://uri");
+  EXPECT_EQ(avro.codec.avro_decimal, AvroDecimal::kString);
+  EXPECT_FALSE(avro.codec.debezium_output_old_value);
+  EXPECT_THAT(Make("kafka://b/t?protocol=avro").error().ToString(), HasSubstr("schema-registry"));
+  EXPECT_THAT(Refusal("schema-registry=http://x"), HasSubstr("schema-registry"));
+  EXPECT_EQ(Make("kafka://b/t?protocol=simple&encoding-format=avro").value().codec.simple_encoding,
+            SimpleEncoding::kAvro);
+}
+
+TEST(KafkaSinkConfig, LargeMessagesMayGoIntoAStoreAndBeCompressed) {
   ReplicaConfig file;
   file.sink.kafka.large_message.compression = "lz4";
+  EXPECT_EQ(Make("kafka://b/t?protocol=default", file).value().codec.compression,
+            MessageCompression::kLz4);
+  file.sink.kafka.large_message.option = "claim-check";
   EXPECT_THAT(Make("kafka://b/t?protocol=default", file).error().ToString(),
-              HasSubstr("large-message-handle-compression"));
+              HasSubstr("claim-check-storage-uri"));
+  file.sink.kafka.large_message.claim_check_storage_uri = "file:///x";
+  EXPECT_EQ(Make("kafka://b/t?protocol=default", file).value().codec.claim_check_uri, "file:///x");
+  file.sink.kafka.large_message.compression = "brotli";
+  EXPECT_THAT(Make("kafka://b/t?protocol=default", file).error().ToString(), HasSubstr("brotli"));
 }
 
 TEST(KafkaSinkConfig, LargeMessagesMaySendTheHandleKeyOnly) {

@@ -147,6 +147,34 @@ TEST_F(KafkaSinkTest, WatermarksReachTopicsThatOnlyOtherNodesWriteTo) {
   EXPECT_THAT(topics, ElementsAre("main", "test.t"));
 }
 
+TEST_F(KafkaSinkTest, DescribesATableBeforeItsFirstRows) {
+  Open("protocol=simple");
+  for (int i = 0; i < 2; ++i) {
+    Ack ack;
+    sink_->Write(Inserts({i + 1}), ack.Done());
+    ASSERT_TRUE(ack.Wait().ok());
+  }
+  const auto sent = queue_->sent();
+  ASSERT_EQ(sent.size(), 5u) << "a description for each of three partitions, two rows";
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(sent[static_cast<size_t>(i)].partition, i);
+    EXPECT_THAT(*sent[static_cast<size_t>(i)].message.value, HasSubstr("BOOTSTRAP"));
+  }
+}
+
+TEST_F(KafkaSinkTest, DescribesAllTablesAtTheStartIfAskedTo) {
+  replica_config_.sink.send_all_bootstrap_at_start = true;
+  replica_config_.sink.send_bootstrap_to_all_partition = false;
+  Open("protocol=simple");
+  sink_->SetTables({table_});
+  ASSERT_TRUE(sink_->Checkpoint(Ts(9)).ok());
+  ASSERT_TRUE(Eventually([&] { return queue_->sent().size() == 4; }));
+  EXPECT_THAT(*queue_->sent()[0].message.value, HasSubstr("BOOTSTRAP"));
+  sink_->SetTables({table_});
+  ASSERT_TRUE(sink_->Checkpoint(Ts(10)).ok());
+  ASSERT_TRUE(Eventually([&] { return queue_->sent().size() == 7; }));
+}
+
 TEST_F(KafkaSinkTest, DispatchRulesChooseTopicAndPartition) {
   replica_config_.sink.dispatchers = {
       {.matcher = {"test.*"}, .partition = "ts", .topic = "{schema}.{table}"}};
