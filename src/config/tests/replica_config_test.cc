@@ -46,6 +46,8 @@ ignore-txn-start-ts = [1, 18446744073709551]
 [mounter]
 worker-num = 3
 [sink]
+schema-registry = "http://registry"
+debezium-disable-schema = true
 protocol = "canal-json"
 transaction-atomicity = "table"
 safe-mode = true
@@ -101,6 +103,11 @@ sasl-oauth-scopes = ["s1", "s2"]
 [sink.kafka-config.codec-config]
 enable-tidb-extension = true
 max-batch-size = 15
+avro-enable-watermark = true
+avro-decimal-handling-mode = "string"
+avro-bigint-unsigned-handling-mode = "string"
+avro-include-before-value = true
+encoding-format = "avro"
 [sink.kafka-config.large-message-handle]
 large-message-handle-option = "claim-check"
 large-message-handle-compression = "lz4"
@@ -122,6 +129,12 @@ timeout = "3m"
 enable-batch-dml = false
 enable-multi-statement = false
 enable-cache-prepared-statement = false
+[sink.debezium]
+output-old-value = false
+include-start-ts = true
+[integrity]
+integrity-check-level = "correctness"
+corruption-handle-level = "error"
 [scheduler]
 type = "table-number"
 polling-time = 5
@@ -170,6 +183,15 @@ void ExpectKafka(const ReplicaConfig& config) {
   EXPECT_THAT(*kafka.sasl_oauth_scopes, ElementsAre("s1", "s2"));
   EXPECT_EQ(kafka.codec.enable_tidb_extension, true);
   EXPECT_EQ(kafka.codec.max_batch_size, 15);
+  EXPECT_EQ(kafka.codec.avro_enable_watermark, true);
+  EXPECT_EQ(kafka.codec.avro_decimal_handling_mode, "string");
+  EXPECT_EQ(kafka.codec.avro_bigint_unsigned_handling_mode, "string");
+  EXPECT_EQ(kafka.codec.avro_include_before_value, true);
+  EXPECT_EQ(kafka.codec.encoding_format, "avro");
+  EXPECT_EQ(config.sink.schema_registry, "http://registry");
+  EXPECT_EQ(config.sink.debezium_disable_schema, true);
+  EXPECT_EQ(config.sink.debezium_output_old_value, false);
+  EXPECT_EQ(config.sink.debezium_include_start_ts, true);
   EXPECT_EQ(kafka.large_message.option, "claim-check");
   EXPECT_EQ(kafka.large_message.compression, "lz4");
   EXPECT_EQ(kafka.large_message.claim_check_storage_uri, "file:///x");
@@ -177,6 +199,8 @@ void ExpectKafka(const ReplicaConfig& config) {
 }
 
 void ExpectEverything(const ReplicaConfig& config) {
+  EXPECT_EQ(config.integrity.check_level, "correctness");
+  EXPECT_EQ(config.integrity.corruption_handle_level, "error");
   EXPECT_EQ(config.memory_quota, 1048576u);
   EXPECT_TRUE(config.case_sensitive);
   EXPECT_TRUE(config.force_replicate);
@@ -345,6 +369,8 @@ TEST(ReplicaConfig, ValidatesRelations) {
   const auto code = [](std::string_view text) { return Toml(text).Validate().code(); };
   EXPECT_EQ(code("[filter]\nrules = [\"a\"]"), Code::kFilterRule);
   EXPECT_EQ(code("[mounter]\nworker-num = 0"), Code::kInvalidReplicaConfig);
+  EXPECT_EQ(code("[integrity]\nintegrity-check-level = \"always\""), Code::kInvalidReplicaConfig);
+  EXPECT_EQ(code("[integrity]\ncorruption-handle-level = \"skip\""), Code::kInvalidReplicaConfig);
   EXPECT_EQ(code("[scheduler]\ntype = \"x\""), Code::kInvalidReplicaConfig);
   EXPECT_EQ(code("[sink]\ntransaction-atomicity = \"global\""), Code::kSinkConfig);
   EXPECT_EQ(

@@ -307,6 +307,8 @@ Result<KafkaSinkConfig> KafkaSinkConfig::Make(const Uri& uri, const ReplicaConfi
                                                                         const ColumnInfo& column) {
       return selectors->Selects(table, column.name);
     };
+  if (result.codec.schema_registry_url == "-" && !result.brokerless())
+    return Error(Code::kSinkConfig, "schema-registry=- is for cdc-replay --out only");
   RETURN_UNEXPECTED_IF_ERROR(result.codec.Validate());
   return result;
 }
