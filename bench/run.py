@@ -53,10 +53,20 @@ def main() -> int:
     def only(name: str) -> bool:
         return bool(pattern.search(name))
 
+    def asked_for(name: str) -> bool:
+        """Those that take long and much disk run only when they are named."""
+        return bool(args.only) and only(name)
+
     print(f"machine: {machine()}")
-    import drain  # pylint: disable=import-outside-toplevel
+    # pylint: disable=import-outside-toplevel
+    import drain
+    import feed
+    import idle
+    import kafka
+    import memory
     with open(HERE / "results.jsonl", "a", encoding="utf-8") as out:
-        for run in (lambda: native(args.build, only), lambda: drain.run(args.rows, only)):
+        for run in (lambda: native(args.build, only), lambda: drain.run(args.rows, only), lambda: kafka.run(args.rows, only),
+                    lambda: feed.run(only), lambda: idle.run(only), lambda: memory.run(asked_for)):
             for result in run():
                 show(result)
                 result["machine"], result["at"] = machine(), int(time.time())
