@@ -40,6 +40,10 @@ DEADLINE_S = 3600
 
 
 class BudgetedServer(CdcServer):
+    @property
+    def data_dir(self) -> Path:
+        return self.directory / f"{self.name}-data"
+
     def server_arguments(self) -> list[str]:
         return super().server_arguments() + [f"--max-memory-consumption={BUDGET_MIB << 20}"]
 
@@ -127,7 +131,7 @@ def huge() -> dict:
     with simulated("--stores=3", "--tables=1", "--regions-per-table=12", f"--row-bytes={ROW_BYTES}") as (_, simulator, server):
         feed = server.cli.create("blackhole://", "huge", f"--start-ts={simulator.now_ts()}")
         feed.wait_for(simulator.now_ts(), 60)
-        before, disk, begin = Usage.of(server.process.pid), DiskWatch(server.directory), time.monotonic()
+        before, disk, begin = Usage.of(server.process.pid), DiskWatch(server.data_dir), time.monotonic()
         simulator.post("/load", kind="huge", rows=HUGE_ROWS)
         while not loads_done(simulator):
             time.sleep(0.5)
@@ -148,7 +152,7 @@ def stall() -> dict:
             uri = mariadb.sink_uri("read-timeout=1h&write-timeout=1h")
             feed = server.cli.create(uri, "stall", f"--start-ts={simulator.now_ts()}")
             feed.wait_for(simulator.now_ts(), 60)
-            before, disk = Usage.of(server.process.pid), DiskWatch(server.directory)
+            before, disk = Usage.of(server.process.pid), DiskWatch(server.data_dir)
             simulator.post("/load", kind="stream", rows=0, rate=STALL_ROWS_PER_S, txn_rows=100)
             time.sleep(5)
             os.kill(mariadb.process.pid, signal.SIGSTOP)
@@ -171,7 +175,7 @@ def tables() -> dict:
     with simulated(*flags) as (_, simulator, server):
         feed = server.cli.create("blackhole://", "tables", f"--start-ts={simulator.now_ts()}")
         feed.wait_for(simulator.now_ts(), 300)
-        before, disk, begin = Usage.of(server.process.pid), DiskWatch(server.directory), time.monotonic()
+        before, disk, begin = Usage.of(server.process.pid), DiskWatch(server.data_dir), time.monotonic()
         rows = 2_000_000
         simulator.post("/load", kind="stream", rows=rows // 50, txn_rows=2)
         simulator.post("/load", kind="stream", rows=rows, txn_rows=100, tables=1)

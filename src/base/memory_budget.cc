@@ -5,6 +5,7 @@
 #include <fstream>
 #include <string>
 
+#include <malloc.h>
 #include <unistd.h>
 
 namespace cdc {
@@ -55,6 +56,8 @@ uint64_t MemoryOfMachine() {
                         static_cast<uint64_t>(sysconf(_SC_PAGE_SIZE));
   return std::min(physical, LimitOfCgroup());
 }
+
+void ReturnFreedMemory() { malloc_trim(0); }
 
 MemoryBudget MemoryBudget::Split(uint64_t bytes_max, uint64_t sorter_bytes_max) {
   MemoryBudget budget;

@@ -3,6 +3,7 @@
 #include <unordered_set>
 
 #include "base/log.h"
+#include "base/memory_budget.h"
 #include "dataflow/sorter/span_sorter.h"
 
 namespace cdc {
@@ -12,6 +13,7 @@ namespace {
 constexpr double kDiskPartMax = 0.9;
 // How far memory is freed once it is used up, so that it is not done for every event.
 constexpr double kFreeUntil = 0.7;
+constexpr size_t kReturnBytesMin = 8 << 20;
 
 class Pool : public SpillHost {
  public:
@@ -81,6 +83,7 @@ class Pool : public SpillHost {
     for (SpanSorterImpl* sorter : begun) freed += sorter->EndSpill(status.ok());
     if (!status.ok()) return Unexpected(status);
     LogDebug("spilled {} MiB of {} tables", freed >> 20, begun.size());
+    if (freed >= kReturnBytesMin) ReturnFreedMemory();
     return freed;
   }
 

@@ -4,6 +4,7 @@
 #include <tuple>
 
 #include "base/log.h"
+#include "base/memory_budget.h"
 #include "dataflow/upstream/store_worker.h"
 
 namespace cdc {
@@ -37,6 +38,7 @@ void StoreWorker::SpillPrewrites() {
   if (status.ok()) {
     LogDebug("spilled {} MiB of prewrites of {} regions at store {}",
              (used - prewrite_quota_->used()) >> 20, sessions.size(), config_.store);
+    ReturnFreedMemory();
     return;
   }
   // Nothing but their commits, which may be far away, could free the memory.
