@@ -51,9 +51,17 @@ std::optional<Ts> Dataflow::RemoveTable(TableId id) {
     if (found == tables_.end()) return std::nullopt;
     table = std::move(found->second);
     tables_.erase(found);
+    std::erase_if(leaving_, [](const auto& entry) { return !entry.second->InFlight(); });
+    leaving_[id] = table;
   }
   table->Stop();
   return table->Checkpoint();
+}
+
+bool Dataflow::IsLeaving(TableId id) const {
+  std::lock_guard lock(mutex_);
+  const auto found = leaving_.find(id);
+  return found != leaving_.end() && found->second->InFlight();
 }
 
 bool Dataflow::CanDrain() const {

@@ -49,6 +49,8 @@ class Dataflow : private FlowHost {
   Result<std::shared_ptr<TableFlow>> AddTable(TableId id, Ts start);
   // Stops the table and drops what is not yet written; its checkpoint, nullopt if it is not here.
   std::optional<Ts> RemoveTable(TableId id);
+  // Whether rows of a removed table are with the sink and may yet be written.
+  bool IsLeaving(TableId id) const;
 
   // For the feed's side: appends and advances. When the memory quota is used up it waits a moment
   // for the sink, then has sorters spill; when the disk is full, too, it waits as long as something
@@ -93,7 +95,8 @@ class Dataflow : private FlowHost {
 
   mutable std::mutex mutex_;  // guards all below
   std::map<TableId, std::shared_ptr<TableFlow>> tables_;
-  std::vector<DdlEventPtr> pending_ddls_;  // by commit ts
+  std::map<TableId, std::shared_ptr<TableFlow>> leaving_;  // the last removed of each id
+  std::vector<DdlEventPtr> pending_ddls_;                  // by commit ts
   Ts ddl_finished_;
   struct Parked {
     std::shared_ptr<Task> task;

@@ -85,6 +85,7 @@ Status TableFlow::WriteNext(Ts limit) {
     if (batch->rows.empty()) return Status::Ok();
     sequence = next_sequence_++;
     in_flight_.push_back({.sequence = sequence, .low = low});
+    ++unanswered_;
   }
   host_.BatchSent(batch->bytes);
   host_.sink().Write(
@@ -98,6 +99,7 @@ void TableFlow::Acknowledge(uint64_t sequence, size_t bytes, size_t rows, const 
   {
     std::lock_guard lock(mutex_);
     stopped = stopped_;
+    --unanswered_;
     if (status.ok()) {
       in_flight_[sequence - in_flight_.front().sequence].done = true;
       while (!in_flight_.empty() && in_flight_.front().done) in_flight_.pop_front();
@@ -138,6 +140,11 @@ void TableFlow::Stop() {
     stopped_ = true;
   }
   std::lock_guard step(step_mutex_);
+}
+
+bool TableFlow::InFlight() const {
+  std::lock_guard lock(mutex_);
+  return unanswered_ > 0;
 }
 
 }  // namespace cdc

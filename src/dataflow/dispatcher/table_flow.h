@@ -66,9 +66,11 @@ class TableFlow : public Task, public std::enable_shared_from_this<TableFlow> {
   // No step begins after this and no error is reported; returns when a running step has ended. Not
   // from a step.
   void Stop();
+  // Whether the sink still has some of its rows: they may yet be written.
+  bool InFlight() const;
 
  private:
-  struct InFlight {
+  struct SentBatch {
     uint64_t sequence;
     Ts low;  // everything up to here was handed out before this batch
     bool done = false;
@@ -89,8 +91,9 @@ class TableFlow : public Task, public std::enable_shared_from_this<TableFlow> {
 
   mutable std::mutex mutex_;  // guards all below
   bool stopped_ = false;
-  std::deque<Ts> barriers_;         // of DDLs that have not finished
-  std::deque<InFlight> in_flight_;  // in the order of Write calls
+  std::deque<Ts> barriers_;          // of DDLs that have not finished
+  std::deque<SentBatch> in_flight_;  // in the order of Write calls
+  size_t unanswered_ = 0;            // of them; a failed one stays in in_flight_ for good
   uint64_t next_sequence_ = 0;
   bool reading_ = false;   // events are out of the sorter and not yet in in_flight_
   mutable Ts checkpoint_;  // the highest that was computed
