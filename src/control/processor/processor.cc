@@ -23,11 +23,11 @@ class ProcessorImpl : public Processor {
   ~ProcessorImpl() override {
     opener_.request_stop();
     opener_.join();
-    // Feeds first: they call into the dataflow; then no more writes; then the sink, whose last
-    // acknowledgements still find their tables.
+    // Feeds of tables first: they call into the dataflow; then its work, which reads the schema;
+    // then the schema; then the sink, whose last acknowledgements still find their tables.
     subscriptions_.clear();
-    schema_.reset();
     if (dataflow_) dataflow_->Stop();
+    schema_.reset();
     sink_.reset();
     dataflow_.reset();
   }

@@ -264,6 +264,30 @@ TEST_F(EtcdTest, ReactorsThatShareAKeyLoseNoUpdate) {
   EXPECT_EQ(client_->Get("/x/sum")->value().value, "40");
 }
 
+// Wants 400 keys, 6 KiB each, there.
+class Hoarder : public Reactor {
+ public:
+  static constexpr size_t kKeys = 400;
+  Result<std::vector<EtcdPatch>> Tick(const EtcdState& state, SteadyTime) override {
+    EtcdPatches patches(state);
+    for (size_t i = 0; i < kKeys; ++i)
+      patches.Set(fmt::format("/x/{:03}", i), std::string(6 << 10, 'v'));
+    have = state.values().size();
+    return patches.Take();
+  }
+  std::atomic<size_t> have = 0;
+};
+
+TEST_F(EtcdTest, WhatIsTooMuchForOneTransactionIsSplit) {
+  Hoarder hoarder;
+  std::jthread thread([&](std::stop_token stop) {
+    ReactorWorker worker(*client_, hoarder, {.prefix = "/x/", .interval = 10ms, .guards = {}},
+                         SystemClock());
+    EXPECT_TRUE(worker.Run(stop).ok());
+  });
+  EXPECT_TRUE(Eventually([&] { return hoarder.have == Hoarder::kKeys; }));
+}
+
 TEST_F(EtcdTest, AReactorSurvivesRestartAndCompaction) {
   Adder adder(1);
   std::jthread thread([&](std::stop_token stop) {
