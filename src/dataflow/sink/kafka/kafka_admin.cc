@@ -2,6 +2,8 @@
 
 #include <array>
 #include <limits>
+#include <mutex>
+#include <utility>
 
 #include "dataflow/sink/kafka/handle.h"
 
@@ -32,6 +34,30 @@ Status AdminError(rd_kafka_resp_err_t error, std::string_view what) {
   return KafkaError(error, MayPass(error) ? Code::kDeadline : Code::kKafkaAdmin, what);
 }
 
+// What connections failed by for good, as librdkafka tells it beside the requests that time out.
+class ConnectionTrouble {
+ public:
+  static void OnError(rd_kafka_t*, int error, const char* reason, void* opaque) {
+    auto* self = static_cast<ConnectionTrouble*>(opaque);
+    const bool for_good =
+        error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR__SSL;
+    if (!for_good) return;
+    std::lock_guard lock(self->mutex_);
+    self->reason_ = reason;
+  }
+  // In place of `status`, if it is one that trying again would not help.
+  Status Explain(Status status) {
+    std::lock_guard lock(mutex_);
+    if (status.code() != Code::kDeadline || reason_.empty()) return status;
+    return Status(Code::kKafkaAuthorization, "{}: {}", status.message(),
+                  std::exchange(reason_, ""));
+  }
+
+ private:
+  std::mutex mutex_;  // guards reason_
+  std::string reason_;
+};
+
 std::optional<TopicMetadata> FromMetadata(const rd_kafka_metadata_topic_t& topic) {
   TopicMetadata out{.partitions = topic.partition_cnt,
                     .replicas = std::numeric_limits<int32_t>::max()};
@@ -44,8 +70,11 @@ std::optional<TopicMetadata> FromMetadata(const rd_kafka_metadata_topic_t& topic
 // where brokers allow that.
 class RdKafkaAdmin final : public KafkaAdmin {
  public:
-  RdKafkaAdmin(ClientHandle client, std::chrono::milliseconds timeout)
-      : client_(std::move(client)), timeout_ms_(static_cast<int>(timeout.count())) {}
+  RdKafkaAdmin(std::unique_ptr<ConnectionTrouble> trouble, ClientHandle client,
+               std::chrono::milliseconds timeout)
+      : trouble_(std::move(trouble)),
+        client_(std::move(client)),
+        timeout_ms_(static_cast<int>(timeout.count())) {}
 
   Result<std::optional<TopicMetadata>> Describe(const std::string& topic) override {
     const std::string what = fmt::format("metadata of topic {}", topic);
@@ -54,7 +83,7 @@ class RdKafkaAdmin final : public KafkaAdmin {
     const rd_kafka_metadata_t* raw = nullptr;
     const rd_kafka_resp_err_t error =
         rd_kafka_metadata(client_.get(), /*all_topics=*/0, handle.get(), &raw, timeout_ms_);
-    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unexpected(AdminError(error, what));
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) return Unexpected(Explained(error, what));
     const MetadataHandle metadata(raw);
     if (raw->topic_cnt != 1) return Error(Code::kKafkaAdmin, "{}: no answer for it", what);
     const rd_kafka_metadata_topic_t& answer = raw->topics[0];
@@ -113,8 +142,13 @@ class RdKafkaAdmin final : public KafkaAdmin {
     EventHandle event(rd_kafka_queue_poll(&queue, timeout_ms_ * 2 + 1000));
     if (!event) return Error(Code::kDeadline, "{}: no answer in time", what);
     if (rd_kafka_event_error(event.get()) != RD_KAFKA_RESP_ERR_NO_ERROR)
-      return Unexpected(AdminError(rd_kafka_event_error(event.get()), what));
+      return Unexpected(Explained(rd_kafka_event_error(event.get()), what));
     return event;
+  }
+
+  Status Explained(rd_kafka_resp_err_t error, const std::string& what) {
+    rd_kafka_poll(client_.get(), 0);  // calls OnError
+    return trouble_->Explain(AdminError(error, what));
   }
 
   Result<OptionalText> Config(rd_kafka_ResourceType_t type, const std::string& name,
@@ -142,6 +176,7 @@ class RdKafkaAdmin final : public KafkaAdmin {
     return OptionalText();
   }
 
+  const std::unique_ptr<ConnectionTrouble> trouble_;  // the client's callback uses it
   const ClientHandle client_;
   const int timeout_ms_;
 };
@@ -150,8 +185,11 @@ class RdKafkaAdmin final : public KafkaAdmin {
 
 Result<std::unique_ptr<KafkaAdmin>> KafkaAdmin::Open(const KafkaSinkConfig& config) {
   ASSIGN_OR_RETURN(ConfHandle conf, MakeConf(ClientProperties(config)));
+  auto trouble = std::make_unique<ConnectionTrouble>();
+  rd_kafka_conf_set_opaque(conf.get(), trouble.get());
+  rd_kafka_conf_set_error_cb(conf.get(), ConnectionTrouble::OnError);
   ASSIGN_OR_RETURN(ClientHandle client, MakeClient(RD_KAFKA_CONSUMER, std::move(conf)));
-  return std::make_unique<RdKafkaAdmin>(std::move(client), config.read_timeout);
+  return std::make_unique<RdKafkaAdmin>(std::move(trouble), std::move(client), config.read_timeout);
 }
 
 }  // namespace cdc
