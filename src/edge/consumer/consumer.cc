@@ -37,7 +37,7 @@ class Consumer {
   }
 
   Status Open() {
-    ASSIGN_OR_RETURN_STATUS(decoder_, MessageDecoder::Create(config_.codec.protocol));
+    ASSIGN_OR_RETURN_STATUS(decoder_, MessageDecoder::Create(config_.codec));
     ASSIGN_OR_RETURN_STATUS(reader_, TopicReader::Open(config_));
     ASSIGN_OR_RETURN_STATUS(const Uri downstream, Uri::Parse(options_.downstream_uri));
     ASSIGN_OR_RETURN_STATUS(applier_,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cctype>
 
+#include "edge/consumer/avro_decoder.h"
 #include "edge/consumer/json_reader.h"
 
 namespace cdc {
@@ -42,19 +43,27 @@ Ts TsOf(const ConsumedEvent& event) {
   return std::get<ConsumedWatermark>(event).ts;
 }
 
-Result<std::unique_ptr<MessageDecoder>> MessageDecoder::Create(Protocol protocol) {
-  switch (protocol) {
+Result<std::unique_ptr<MessageDecoder>> MessageDecoder::Create(const CodecOptions& options) {
+  if (options.compression != MessageCompression::kNone)
+    return Error(Code::kNotSupported, "messages that are compressed one by one cannot be replayed");
+  switch (options.protocol) {
     case Protocol::kOpen:
       return MakeOpenProtocolDecoder();
     case Protocol::kCanalJson:
       return MakeCanalJsonDecoder();
+    case Protocol::kDebezium:
+      return MakeDebeziumDecoder();
+    case Protocol::kAvro:
+      return MakeAvroDecoder(MakeRegistrySource(options.schema_registry_url));
     case Protocol::kSimple:
-      return MakeSimpleJsonDecoder();
+      if (options.simple_encoding == SimpleEncoding::kJson) return MakeSimpleJsonDecoder();
+      break;
     default:
-      return Error(Code::kNotSupported,
-                   "this protocol cannot be replayed: known are open-protocol, canal-json and "
-                   "simple");
+      break;
   }
+  return Error(Code::kNotSupported,
+               "this protocol cannot be replayed: known are open-protocol, canal-json, avro, "
+               "debezium and simple (json)");
 }
 
 DdlType DdlTypeOfQuery(std::string_view query) {

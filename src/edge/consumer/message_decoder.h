@@ -17,7 +17,7 @@ namespace cdc {
 class MessageDecoder {
  public:
   // Errors: kNotSupported for protocols that cannot be replayed.
-  static Result<std::unique_ptr<MessageDecoder>> Create(Protocol protocol);
+  static Result<std::unique_ptr<MessageDecoder>> Create(const CodecOptions& options);
   virtual ~MessageDecoder() = default;
 
   // Appends the events of one message. nullopt: null.

@@ -21,7 +21,7 @@ class MessageDecoderTest : public testing::TestWithParam<Protocol> {
   }
 
   std::vector<ConsumedEvent> Decode(const std::vector<Message>& messages) {
-    const auto decoder = MessageDecoder::Create(GetParam()).value();
+    const auto decoder = MessageDecoder::Create(options_).value();
     std::vector<ConsumedEvent> events;
     for (const Message& message : messages) {
       const Status status = decoder->Decode(message.key, message.value, &events);
@@ -100,7 +100,7 @@ TEST_P(MessageDecoderTest, ReadsSchemaChangesAndWatermarks) {
 }
 
 TEST_P(MessageDecoderTest, RefusesWhatIsNoMessageOfTheProtocol) {
-  const auto decoder = MessageDecoder::Create(GetParam()).value();
+  const auto decoder = MessageDecoder::Create(options_).value();
   std::vector<ConsumedEvent> events;
   for (const char* text : {"", "x", "{}", "[]", "{\"type\":\"INSERT\"}", "{\"type\":1}"})
     EXPECT_FALSE(decoder->Decode(text, text, &events).ok()) << text;
@@ -108,7 +108,8 @@ TEST_P(MessageDecoderTest, RefusesWhatIsNoMessageOfTheProtocol) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, MessageDecoderTest,
-                         testing::Values(Protocol::kOpen, Protocol::kCanalJson, Protocol::kSimple));
+                         testing::Values(Protocol::kOpen, Protocol::kCanalJson, Protocol::kSimple,
+                                         Protocol::kDebezium));
 
 TEST(OpenProtocolDecoder, RefusesLengthsBeyondTheEnd) {
   const auto decoder = MakeOpenProtocolDecoder();
