@@ -179,6 +179,7 @@ class SpillStoreImpl : public SpillStore {
 
   ~SpillStoreImpl() override {
     janitor_.request_stop();
+    compaction_canceled_ = true;
     if (janitor_.joinable()) janitor_.join();
     if (db_) rocksdb::CancelAllBackgroundWork(db_.get(), true);
     db_.reset();
@@ -241,6 +242,7 @@ class SpillStoreImpl : public SpillStore {
   std::atomic<uint64_t> disk_bytes_{0};
   std::atomic<uint64_t> disk_bytes_peak_{0};
   std::atomic<uint64_t> next_file_{1};
+  std::atomic<bool> compaction_canceled_{false};
 
   std::mutex mutex_;  // guards the making of db_; never changed after that
   std::unique_ptr<rocksdb::DB> db_;
@@ -426,10 +428,12 @@ void SpillStoreImpl::RemoveUnwanted() {
   if (status.ok() && disk_bytes() > live + slack) {
     rocksdb::CompactRangeOptions options;
     options.exclusive_manual_compaction = false;
+    options.canceled = &compaction_canceled_;
     options.bottommost_level_compaction = rocksdb::BottommostLevelCompaction::kForceOptimized;
     status = db_->CompactRange(options, nullptr, nullptr);
   }
-  if (!status.ok() && !status.IsIncomplete() && !status.IsShutdownInProgress())
+  if (!status.ok() && !status.IsIncomplete() && !compaction_canceled_ &&
+      !status.IsShutdownInProgress())
     LogWarn("cannot remove spilled changes that are done with: {}", status.ToString());
 }
 
