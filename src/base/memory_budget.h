@@ -12,8 +12,8 @@ namespace cdc {
 // What a process here may use: the machine's memory, or less if a cgroup says so.
 uint64_t MemoryOfMachine();
 
-// Gives the system what the allocator keeps of freed memory, in all its arenas: what one thread freed
-// another cannot use. Takes milliseconds; for when much was freed because memory is short.
+// Gives the system what the allocator keeps of freed memory, in all its arenas: what one thread
+// freed another cannot use. Takes milliseconds; for when much was freed because memory is short.
 void ReturnFreedMemory();
 
 // One budget for the process, and the parts of it that the stages of all changefeeds share. A part
