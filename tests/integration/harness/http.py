@@ -37,11 +37,14 @@ def ask(
         request.add_header("Content-Type", content_type)
     try:
         with urllib.request.urlopen(request, timeout=60, context=tls) as answer:
-            return Answer(
-                answer.status, answer.headers.get("Content-Type") or "", answer.read().decode()
-            )
+            return _read(answer.status, answer)
     except urllib.error.HTTPError as error:
-        return Answer(error.code, error.headers.get("Content-Type") or "", error.read().decode())
+        return _read(error.code, error)
+
+
+def _read(status: int, response) -> Answer:
+    body = response.read().decode(errors="replace")
+    return Answer(status, response.headers.get("Content-Type") or "", body)
 
 
 class OpenApi:
