@@ -168,9 +168,9 @@ Status AvroEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) {
     value += "{\"query\":";
     AppendJsonString(part.query, &value);
     value += fmt::format(",\"type\":{},\"schema\":", static_cast<int>(part.type));
-    AppendJsonString(part.schema, &value);
+    AppendJsonString(part.whole_schema(), &value);
     value += ",\"table\":";
-    AppendJsonString(part.table, &value);
+    AppendJsonString(part.whole_table(), &value);
     value += fmt::format(",\"commitTs\":{}}}", ddl.commit_ts);
     out->push_back({.key = std::nullopt, .value = std::move(value), .ts = ddl.commit_ts});
   }

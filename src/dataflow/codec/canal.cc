@@ -223,16 +223,14 @@ Status CanalEncoder::EncodeRows(std::span<const RowChange* const> rows, std::vec
 Status CanalEncoder::EncodeDdl(const DdlEvent& ddl, std::vector<Message>* out) {
   for (const DdlPart& part : DdlParts(ddl)) {
     const CanalEventType type = CanalEventTypeOf(part.type);
-    const TableInfo* other = part.exchanged_with.get();
-    const std::string& schema = other != nullptr ? other->schema : part.schema;
-    const std::string& table = other != nullptr ? other->name : part.table;
     row_change_.clear();
     AppendVarintField(row_change::kEventType, static_cast<uint64_t>(type), &row_change_);
     AppendVarintField(row_change::kIsDdl, 1, &row_change_);
     AppendTextField(row_change::kSql, part.query, &row_change_);
-    AppendTextField(row_change::kDdlSchemaName, schema, &row_change_);
+    AppendTextField(row_change::kDdlSchemaName, part.whole_schema(), &row_change_);
     header_.clear();
-    AppendHeader(ddl.commit_ts, NameFields(schema, table), type, &header_);
+    AppendHeader(ddl.commit_ts, NameFields(part.whole_schema(), part.whole_table()), type,
+                 &header_);
     entry_.clear();
     AppendEntry(header_, row_change_, &entry_);
     messages_.clear();

@@ -296,11 +296,9 @@ void AppendDebeziumTableChanges(const DdlPart& part, std::string* out) {
   const bool none = part.table.empty() || part.type == DdlType::kTruncateTable || table == nullptr;
   out->push_back('[');
   if (!none) {
-    std::string id = Identifier(part.schema, part.table);
+    std::string id = Identifier(part.whole_schema(), part.whole_table());
     if (part.type == DdlType::kRenameTable && part.tables.before != nullptr)
       id = Identifier(part.tables.before->schema, part.tables.before->name) + "," + id;
-    if (part.exchanged_with != nullptr)
-      id = Identifier(part.exchanged_with->schema, part.exchanged_with->name);
     out->append(fmt::format("{{\"type\":\"{}\",\"id\":", DebeziumChangeType(part.type)));
     AppendJsonString(id, out);
     out->append(",\"table\":");

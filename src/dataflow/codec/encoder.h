@@ -65,6 +65,14 @@ struct DdlPart {
   std::string query;
   TableDelta tables;            // of the (first) table; both may be null
   TableInfoPtr exchanged_with;  // EXCHANGE PARTITION: the table whose partition it is
+
+  // For formats that name the partitioned table then.
+  const std::string& whole_schema() const {
+    return exchanged_with != nullptr ? exchanged_with->schema : schema;
+  }
+  const std::string& whole_table() const {
+    return exchanged_with != nullptr ? exchanged_with->name : table;
+  }
 };
 std::vector<DdlPart> DdlParts(const DdlEvent& ddl);
 

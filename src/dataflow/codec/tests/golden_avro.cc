@@ -121,8 +121,9 @@ Json ReadColumn(Reader* reader) {
   column["zerofill"] = reader->Optional([&] { return reader->Boolean(); });
   column["nullable"] = reader->Boolean();
   column["default"] = reader->Optional([&] { return ToHex(reader->Bytes()); });
-  // TiCDC prints the absence of a default.
-  if (column["default"] == ToHex("<nil>")) column["default"] = nullptr;
+  // TiCDC's encoder of debezium changes them for all to the text of the statement, or to "<nil>".
+  const bool moment = column["mysqlType"] == "datetime" || column["mysqlType"] == "timestamp";
+  if (moment) column["default"] = nullptr;
   // What was left out in the CREATE TABLE is -1 with TiCDC, the default here.
   if (column["mysqlType"] == "year") column["length"] = 4;
   if (column["mysqlType"] == "timestamp" && column["decimal"] == -1) column["decimal"] = 0;

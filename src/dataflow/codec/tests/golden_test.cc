@@ -118,6 +118,7 @@ constexpr Difference kFormerAvro[] = {
     {"c01_types_numeric.bits", 0, "old_avro"},
     {"c01_types_numeric.bitkeys", 0, "old_avro"},
     {"c01_types_numeric.numeric_defaults", 0, "old_avro"},
+    {"c05_keys.ch_mixed", 0, "old_avro"},
     {"c13_partitions.ex", 0, "old_avro"},
     {"c13_partitions.ex_plain", 0, "old_avro"},
 };
@@ -184,8 +185,9 @@ Items Sorted(const std::string& variant, std::vector<GoldenItem> items,
     }
   }
   std::ranges::sort(result.ddls);  // DDLs of different tables may overtake each other
-  // TiCDC's former architecture has another order within transactions.
-  const bool other_order = variant.starts_with("old_");
+  // TiCDC's former architecture has another order within transactions. Names made safe for avro
+  // can be those of several tables.
+  const bool other_order = variant.starts_with("old_") || variant.starts_with("avro");
   for (auto& [table, texts] : result.rows)
     if (other_order || unordered.contains(table)) std::ranges::sort(texts);
   return result;
