@@ -51,7 +51,7 @@ void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& vi
   auto running = running_.find(id);
   if (task == view.tasks.end() || !view.info || !view.status) {
     if (running != running_.end()) {
-      Close(id, std::move(running->second.processor));
+      Close(id, TakeProcessor(&running->second));
       stalls_.Forget(id);
       std::lock_guard lock(mutex_);
       running_.erase(running);
@@ -188,18 +188,20 @@ void ProcessorManager::Fail(const ChangefeedId& id, Running* running, const Stat
       .Add();
   running->error = RunningError{options_.capture.address, std::string(CodeName(status.code())),
                                 std::string(status.message())};
-  std::shared_ptr<Processor> processor;
-  {
-    std::lock_guard lock(mutex_);
-    processor = std::move(running->processor);
-  }
-  Close(id, std::move(processor));
+  Close(id, TakeProcessor(running));
+}
+
+std::shared_ptr<Processor> ProcessorManager::TakeProcessor(Running* running) {
+  std::lock_guard lock(mutex_);
+  return std::exchange(running->processor, nullptr);
 }
 
 void ProcessorManager::Close(const ChangefeedId& id, std::shared_ptr<Processor> processor) {
   if (!processor) return;
   auto done = std::make_shared<std::atomic<bool>>(false);
-  std::jthread thread([done, processor = std::move(processor)]() mutable {
+  std::jthread thread([done, clock = options_.clock, processor = std::move(processor)]() mutable {
+    // Who looks at its progress now holds it, too, for a moment; nobody else gets hold of it.
+    while (processor.use_count() > 1) (void)clock->SleepFor(1ms, {});
     processor.reset();
     *done = true;
   });

@@ -77,6 +77,7 @@ class ProcessorManager : public Reactor {
   TaskPosition Report(const ChangefeedId& id, Running* running);
   bool IsDue(const TaskPosition* written, const TaskPosition& position) const;
   void Fail(const ChangefeedId& id, Running* running, const Status& status);
+  std::shared_ptr<Processor> TakeProcessor(Running* running);
   // Destroys the processor on a thread of its own: that may take a while.
   void Close(const ChangefeedId& id, std::shared_ptr<Processor> processor);
   bool IsClosing(const ChangefeedId& id);

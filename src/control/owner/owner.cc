@@ -57,6 +57,7 @@ Owner::Owner(OwnerOptions options)
 Owner::~Owner() {
   for (auto& [id, feed] : feeds_)
     if (feed.runner) Retire(std::move(feed.runner));  // all at the same time
+  retiring_.clear();  // they tell us their news until they have ended
 }
 
 void Owner::EnqueueJob(AdminJob job, JobDone done) {

@@ -12,8 +12,10 @@ struct Stage {
   ProcessorPosition position{.checkpoint = Ts(5), .resolved = Ts(5)};
   int started = 0;
   std::atomic<bool> running = false;
-  bool leaving = false;               // what was removed is still with the sink
-  std::mutex* end_allowed = nullptr;  // held by the test: the processor's end waits for it
+  bool leaving = false;                // what was removed is still with the sink
+  std::mutex* end_allowed = nullptr;   // held by the test: the processor's end waits for it
+  std::mutex* look_allowed = nullptr;  // the same for Progress
+  std::atomic<bool> looked_at = false;
 };
 
 class FakeProcessor : public Processor {
@@ -38,7 +40,11 @@ class FakeProcessor : public Processor {
   void SetDdlFinished(Ts ts) override { stage_.ddl_finished = ts; }
   ProcessorPosition Position() const override { return stage_.position; }
   std::vector<TableId> Tables() const override { return {}; }
-  std::vector<TableProgress> Progress() const override { return {}; }
+  std::vector<TableProgress> Progress() const override {
+    stage_.looked_at = true;
+    if (stage_.look_allowed != nullptr) std::lock_guard wait(*stage_.look_allowed);
+    return {};
+  }
 
  private:
   Stage& stage_;
@@ -213,6 +219,26 @@ TEST_F(ProcessorManagerTest, PositionsThatOnlyMoveOnAreWrittenNowAndThen) {
   EXPECT_TRUE(manager_->Tick(state_, now_)->empty());
   Tick();
   EXPECT_EQ(Position().checkpoint_ts, Ts(50));
+}
+
+TEST_F(ProcessorManagerTest, AProcessorThatSomeoneLooksAtHasNotEnded) {
+  std::mutex look;
+  std::unique_lock held(look);
+  stage_.look_allowed = &look;
+  Assign(OneTable());
+  Tick();
+  std::jthread reader([&] { (void)manager_->Progress("f"); });
+  TickUntil([&] { return stage_.looked_at.load(); });
+  Put(TaskKey(), std::nullopt);
+  for (int i = 0; i < 50; ++i) {
+    Tick();
+    (void)SystemClock().SleepFor(1ms, {});
+    ASSERT_TRUE(stage_.running);
+    ASSERT_NE(state_.Find(PositionKey()), nullptr) << "the owner would take it for ended";
+  }
+  held.unlock();
+  TickUntil([&] { return state_.Find(PositionKey()) == nullptr; });
+  EXPECT_FALSE(stage_.running);
 }
 
 }  // namespace
