@@ -59,13 +59,16 @@ void MvccStore::InsertWrite(MvccKey* state, MvccWrite write) {
 }
 
 void MvccStore::SetLock(const std::string& key, MvccKey* state, MvccLock lock) {
-  if (state->lock) DropLock(key, state);
-  if (lock.changes()) observer_.OnLockCount(key, lock.start_ts, +1);
+  if (lock.changes()) {
+    locks_[key] = lock.start_ts;
+  } else {
+    locks_.erase(key);
+  }
   state->lock = std::make_unique<MvccLock>(std::move(lock));
 }
 
 void MvccStore::DropLock(const std::string& key, MvccKey* state) {
-  if (state->lock->changes()) observer_.OnLockCount(key, state->lock->start_ts, -1);
+  locks_.erase(key);
   state->lock.reset();
 }
 
@@ -125,9 +128,11 @@ bool MvccStore::CheckConstraints(const kvrpcpb::PrewriteRequest& request, int in
     TellConflict(request, mutation.key(), *own, kvrpcpb::WriteConflict::SelfRolledBack, error);
     return false;
   }
+  // The timestamp tells the kind of a transaction; clients fill the actions in any case.
   const bool optimistic =
-      request.pessimistic_actions().empty() ||
-      request.pessimistic_actions(index) == kvrpcpb::PrewriteRequest::DO_CONSTRAINT_CHECK;
+      request.for_update_ts() == 0 ||
+      (index < request.pessimistic_actions_size() &&
+       request.pessimistic_actions(index) == kvrpcpb::PrewriteRequest::DO_CONSTRAINT_CHECK);
   if (optimistic && !state.writes.empty() && state.writes.back().commit_ts > start_ts) {
     TellConflict(request, mutation.key(), state.writes.back(), kvrpcpb::WriteConflict::Optimistic,
                  error);

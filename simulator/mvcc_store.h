@@ -78,8 +78,6 @@ class MvccObserver {
  public:
   virtual ~MvccObserver() = default;
   virtual void OnChange(const MvccChange& change) = 0;
-  // A lock that holds resolved ts back has come (+1) or gone (-1).
-  virtual void OnLockCount(std::string_view key, Ts start_ts, int change) = 0;
 };
 
 class MvccStore {
@@ -120,6 +118,9 @@ class MvccStore {
 
   using Keys = absl::btree_map<std::string, MvccKey, std::less<>>;
   const Keys& keys() const { return keys_; }
+  // The locks that hold resolved ts back: start ts by key.
+  using Locks = absl::btree_map<std::string, Ts>;
+  const Locks& locks() const { return locks_; }
   // Grows with each prewrite and commit, so that a scan can tell what came after it began.
   uint64_t sequence() const { return sequence_; }
   uint64_t NextSequence() { return ++sequence_; }
@@ -149,6 +150,7 @@ class MvccStore {
 
   MvccObserver& observer_;
   Keys keys_;
+  Locks locks_;
   uint64_t sequence_ = 0;
   Ts max_ts_;
 };

@@ -179,10 +179,10 @@ class SimCluster : private MvccObserver {
   using Downstreams = std::map<std::pair<uint64_t, uint64_t>, std::shared_ptr<Downstream>>;
 
   void OnChange(const MvccChange& change) override;
-  void OnLockCount(std::string_view key, Ts start_ts, int change) override;
   void FlushDirty();
   void AddRow(Downstream* downstream, const wire::Row& row);
   void TickResolved();
+  void FindOldestLocks();
   void TickResolvedOf(FeedStream* stream, const Downstreams& downstreams, Ts now);
   void Register(const std::shared_ptr<FeedStream>& stream, bool multiplexing,
                 const cdcpb::ChangeDataRequest& request);
@@ -192,8 +192,7 @@ class SimCluster : private MvccObserver {
   void Drop(const std::shared_ptr<Downstream>& downstream);
   cdcpb::Error MakeError(SimRegionError error, const SimRegion* region, uint64_t region_id);
   void SendError(const Downstream& downstream, const cdcpb::Error& error);
-  void CountLocksAgain(SimRegion* region);
-  static RegionView View(const SimRegion& region);
+  RegionView View(const SimRegion& region) const;
   void ForRuns(const SyntheticTable& table, uint64_t first, uint64_t rows,
                const std::function<void(SimRegion&, uint64_t, uint64_t)>& visit);
   void SendSynthetic(const SyntheticTable& table, wire::RowType type, uint64_t first, uint64_t rows,
@@ -218,6 +217,7 @@ class SimCluster : private MvccObserver {
   std::vector<Downstream*> dirty_;
   std::map<std::string, SyntheticTable*> synthetic_;  // by first key
   uint64_t registrations_ = 0;
+  uint64_t tick_ = 0;  // of resolved timestamps
   std::pair<int, SimRegionError> failing_requests_{0, {}};
   std::pair<int, SimRegionError> failing_registrations_{0, {}};
   Ts resolved_cap_ = Ts::Max();

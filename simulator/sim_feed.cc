@@ -4,6 +4,7 @@
 
 #include "dataflow/upstream/region_key.h"
 #include "simulator/sim_cluster.h"
+#include "simulator/synthetic_table.h"
 
 namespace cdc {
 namespace {
@@ -97,13 +98,6 @@ void SimCluster::FlushDirty() {
   }
 }
 
-void SimCluster::OnLockCount(std::string_view key, Ts start_ts, int change) {
-  SimRegion& region = regions_.Of(key);
-  const auto it = region.locks.try_emplace(start_ts, 0).first;
-  it->second += change;
-  if (it->second <= 0) region.locks.erase(it);
-}
-
 // ---- Resolved timestamps ----
 
 void SimCluster::CapResolved(Ts cap) {
@@ -119,8 +113,30 @@ void SimCluster::TickResolved() {
   const uint64_t delay_ms = std::min<uint64_t>(resolved_delay_ms_, now.unix_ms());
   if (delay_ms != 0) now = Ts::FromUnixMs(now.unix_ms() - delay_ms);
   now = std::min(now, resolved_cap_);
+  FindOldestLocks();
   for (const auto& [stream, downstreams] : streams_) {
     TickResolvedOf(stream.get(), downstreams, now);
+  }
+}
+
+// One pass over all locks, of stored and of synthetic rows, which come in the order of the regions.
+void SimCluster::FindOldestLocks() {
+  ++tick_;
+  const auto note = [this](SimRegion* region, Ts start_ts) {
+    if (region->oldest_lock_tick != tick_) region->oldest_lock = Ts::Max();
+    region->oldest_lock_tick = tick_;
+    region->oldest_lock = std::min(region->oldest_lock, start_ts);
+  };
+  SimRegion* region = nullptr;
+  for (const auto& [key, start_ts] : store_.locks()) {
+    if (!region || !region->Contains(key)) region = &regions_.Of(key);
+    note(region, start_ts);
+  }
+  for (const auto& [key, table] : synthetic_) {
+    table->VisitOpen([&](const SyntheticTable::Txn& txn) {
+      ForRuns(*table, txn.first, txn.rows,
+              [&](SimRegion& run, uint64_t, uint64_t) { note(&run, txn.start_ts); });
+    });
   }
 }
 
@@ -139,8 +155,9 @@ void SimCluster::TickResolvedOf(FeedStream* stream, const Downstreams& downstrea
     if (id.first != request) flush();
     request = id.first;
     if (!downstream->initialized) continue;
-    const auto& locks = downstream->region->locks;
-    const Ts resolved = locks.empty() ? now : std::min(now, locks.begin()->first);
+    const SimRegion& region = *downstream->region;
+    const bool locked = region.oldest_lock_tick == tick_;
+    const Ts resolved = locked ? std::min(now, region.oldest_lock) : now;
     if (resolved <= downstream->resolved) continue;
     downstream->resolved = resolved;
     if (resolved == now && downstream->batch_resolved) {

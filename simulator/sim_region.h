@@ -29,7 +29,9 @@ struct SimRegion {
   std::vector<SimPeer> peers;
   uint64_t leader = 0;  // a store; 0: none
   std::vector<std::shared_ptr<Downstream>> downstreams;
-  std::map<Ts, int64_t> locks;  // how many that hold resolved ts back, by start ts
+  // The oldest lock that held resolved ts back when that was last looked at, and when that was.
+  Ts oldest_lock;
+  uint64_t oldest_lock_tick = 0;
 
   bool Contains(std::string_view key) const {
     return key >= range.start && (range.end.empty() || key < range.end);
@@ -54,10 +56,8 @@ class RegionMap {
   size_t size() const { return by_start_.size(); }
 
   // Cuts at `key`: the left part is the new region, as in TiKV. Null if a region starts there.
-  // Locks stay with the right part: the caller counts them again.
   SimRegion* Split(std::string_view key);
-  // The region goes into the one after it, which is returned; null if there is none. Locks are not
-  // taken along.
+  // The region goes into the one after it, which is returned; null if there is none.
   SimRegion* MergeIntoNext(uint64_t id);
   // Peers on `stores`; the leader stays if it can, else it is the first of them.
   void Place(SimRegion* region, const std::vector<uint64_t>& stores);

@@ -2,15 +2,14 @@
 #include <algorithm>
 
 #include "simulator/sim_cluster.h"
-#include "simulator/synthetic_table.h"
 
 namespace cdc {
 
-SimCluster::RegionView SimCluster::View(const SimRegion& region) {
+SimCluster::RegionView SimCluster::View(const SimRegion& region) const {
   return {.region = region.ToProto(),
           .leader = region.Leader(),
           .downstreams = region.downstreams.size(),
-          .oldest_lock = region.locks.empty() ? Ts() : region.locks.begin()->first,
+          .oldest_lock = region.oldest_lock_tick == tick_ ? region.oldest_lock : Ts(),
           .range = region.range};
 }
 
@@ -52,32 +51,10 @@ std::optional<std::string> SimCluster::MiddleKey(uint64_t id, size_t steps) {
   return key;
 }
 
-// Locks are kept per region; after a split nobody knows where they went.
-void SimCluster::CountLocksAgain(SimRegion* region) {
-  region->locks.clear();
-  const auto& keys = store_.keys();
-  for (auto it = keys.lower_bound(region->range.start);
-       it != keys.end() && region->Contains(it->first); ++it) {
-    if (it->second.lock && it->second.lock->changes()) ++region->locks[it->second.lock->start_ts];
-  }
-  for (const auto& [key, table] : synthetic_) {
-    table->VisitOpen([&](const SyntheticTable::Txn& txn) {
-      const auto [low, high] = table->Handles(region->range);
-      if (txn.first < high && txn.first + txn.rows > low) ++region->locks[txn.start_ts];
-    });
-  }
-}
-
 Status SimCluster::Split(std::string_view key) {
   std::lock_guard lock(mutex_);
   SimRegion& right = regions_.Of(key);
-  const bool locked = !right.locks.empty();
-  SimRegion* left = regions_.Split(key);
-  if (!left) return Status(Code::kUnexpected, "a region starts there already");
-  if (locked) {
-    CountLocksAgain(left);
-    CountLocksAgain(&right);
-  }
+  if (!regions_.Split(key)) return Status(Code::kUnexpected, "a region starts there already");
   FailLocked(&right, SimRegionError::kEpochNotMatch);
   return Status::Ok();
 }
@@ -94,7 +71,6 @@ Status SimCluster::Merge(uint64_t id) {
   if (!target) return Status(Code::kUnexpected, "region {} has nothing to be merged with", id);
   FailLocked(source, SimRegionError::kRegionNotFound);
   regions_.MergeIntoNext(id);
-  CountLocksAgain(target);
   FailLocked(target, SimRegionError::kEpochNotMatch);
   return Status::Ok();
 }

@@ -30,9 +30,6 @@ size_t SimCluster::SyntheticPrewrite(SyntheticTable* table, uint64_t first, uint
   std::lock_guard lock(mutex_);
   const size_t txn = table->Add(
       {.first = first, .rows = rows, .start_ts = start_ts, .prewritten = store_.NextSequence()});
-  ForRuns(*table, first, rows, [&](const SimRegion& region, uint64_t run, uint64_t) {
-    OnLockCount(std::max(region.range.start, table->KeyOf(run)), start_ts, +1);
-  });
   SendSynthetic(*table, wire::RowType::kPrewrite, first, rows, start_ts, Ts());
   return txn;
 }
@@ -41,9 +38,6 @@ void SimCluster::SyntheticCommit(SyntheticTable* table, size_t index, Ts commit_
   std::lock_guard lock(mutex_);
   const SyntheticTable::Txn& txn = table->Commit(index, commit_ts, store_.NextSequence());
   SendSynthetic(*table, wire::RowType::kCommit, txn.first, txn.rows, txn.start_ts, commit_ts);
-  ForRuns(*table, txn.first, txn.rows, [&](const SimRegion& region, uint64_t run, uint64_t) {
-    OnLockCount(std::max(region.range.start, table->KeyOf(run)), txn.start_ts, -1);
-  });
 }
 
 void SimCluster::SyntheticBacklog(SyntheticTable* table, uint64_t first, uint64_t rows) {

@@ -5,8 +5,7 @@
 namespace cdc {
 namespace {
 
-// Remembers what the store tells in the notation "P a@5", "C a@5-9", "R a@5", "1 a@5-9", and counts
-// locks.
+// Remembers what the store tells in the notation "P a@5", "C a@5-9", "R a@5", "1 a@5-9".
 class Recorder : public MvccObserver {
  public:
   void OnChange(const MvccChange& change) override {
@@ -17,11 +16,9 @@ class Recorder : public MvccObserver {
     if (change.commit_ts != Ts()) told += fmt::format("-{}", change.commit_ts.raw());
     old_value = change.old_value ? *change.old_value : "";
   }
-  void OnLockCount(std::string_view, Ts, int change) override { locks += change; }
 
   std::string told;
   std::string old_value;
-  int locks = 0;
 };
 
 class MvccStoreTest : public testing::Test {
@@ -147,6 +144,19 @@ TEST_F(MvccStoreTest, RefusesToOverwriteWhatTheTransactionDidNotSee) {
   EXPECT_EQ(refused.errors(0).conflict().conflict_commit_ts(), 9);
 }
 
+TEST_F(MvccStoreTest, AnOptimisticTransactionIsCheckedWhateverItsActionsSay) {
+  Prewrite({"a"}, 5);
+  Commit({"a"}, 5, 9);
+  kvrpcpb::PrewriteRequest request;
+  request.set_start_version(7);
+  request.set_primary_lock("a");
+  request.add_mutations()->set_key("a");
+  request.add_pessimistic_actions(kvrpcpb::PrewriteRequest::SKIP_PESSIMISTIC_CHECK);
+  kvrpcpb::PrewriteResponse response;
+  store_.Prewrite(request, &response);
+  EXPECT_EQ(response.errors(0).conflict().conflict_commit_ts(), 9);
+}
+
 TEST_F(MvccStoreTest, RepeatedRequestsChangeNothing) {
   Prewrite({"a"}, 5);
   EXPECT_TRUE(Prewrite({"a"}, 5).errors().empty());
@@ -154,7 +164,7 @@ TEST_F(MvccStoreTest, RepeatedRequestsChangeNothing) {
   EXPECT_FALSE(Commit({"a"}, 5, 9).has_error());
   EXPECT_TRUE(Prewrite({"a"}, 5).errors().empty());
   EXPECT_EQ(recorder_.told, "P a@5 C a@5-9");
-  EXPECT_EQ(recorder_.locks, 0);
+  EXPECT_EQ(store_.locks().size(), 0);
 }
 
 TEST_F(MvccStoreTest, APrewriteThatComesAfterTheRollbackFails) {
@@ -170,7 +180,7 @@ TEST_F(MvccStoreTest, OnePhaseCommitsAboveAllThatWasRead) {
   const auto done = Prewrite({"a", "b"}, 5, "v", {.one_pc = true});
   EXPECT_EQ(done.one_pc_commit_ts(), 21);
   EXPECT_EQ(recorder_.told, "1 a@5-21 1 b@5-21");
-  EXPECT_EQ(recorder_.locks, 0);
+  EXPECT_EQ(store_.locks().size(), 0);
 }
 
 TEST_F(MvccStoreTest, OnePhaseFallsBackToTwoWhenItIsTooLate) {
@@ -224,7 +234,7 @@ TEST_F(MvccStoreTest, PessimisticLocksAreInvisibleToReadersAndTheFeed) {
   EXPECT_TRUE(Get("a", 10).not_found());
   EXPECT_FALSE(Get("a", 10).has_error());
   EXPECT_EQ(recorder_.told, "");
-  EXPECT_EQ(recorder_.locks, 0);
+  EXPECT_EQ(store_.locks().size(), 0);
   EXPECT_EQ(Lock("a", 7, 8).errors(0).locked().lock_version(), 5);
   EXPECT_TRUE(Prewrite({"a"}, 5, "v", {.pessimistic = true}).errors().empty());
   EXPECT_FALSE(Commit({"a"}, 5, 11).has_error());
@@ -243,7 +253,7 @@ TEST_F(MvccStoreTest, ExpiredLocksAreRolledBackByWhomTheyBother) {
   EXPECT_EQ(Check("a", 5, 6).lock_ttl(), 1);
   EXPECT_EQ(Check("a", 5, uint64_t{2} << 18).action(), kvrpcpb::TTLExpireRollback);
   EXPECT_EQ(recorder_.told, "P a@5 R a@5");
-  EXPECT_EQ(recorder_.locks, 0);
+  EXPECT_EQ(store_.locks().size(), 0);
   EXPECT_TRUE(Commit({"a"}, 5, 9).has_error());
 }
 
@@ -261,7 +271,7 @@ TEST_F(MvccStoreTest, ResolvesAllLocksOfATransactionInARegion) {
   kvrpcpb::ResolveLockResponse response;
   store_.ResolveLock(request, {.start = "", .end = "c"}, &response);
   EXPECT_EQ(recorder_.told, "P a@5 P b@5 P z@5 C a@5-9 C b@5-9");
-  EXPECT_EQ(recorder_.locks, 1);
+  EXPECT_EQ(store_.locks().size(), 1);
 }
 
 TEST_F(MvccStoreTest, InsertsOnlyWhatIsNotThere) {
