@@ -51,7 +51,8 @@ class Matcher {
   void EndSpill(bool written);
 
   bool initialized() const { return initialized_; }
-  size_t prewrites() const { return prewrites_.size(); }
+  size_t prewrites() const { return prewrites_.size(); }  // in memory
+  bool has_spilled() const { return !spilled_.empty(); }
   size_t bytes() const { return bytes_; }  // that it takes to hold what is in memory
 
  private:

@@ -34,6 +34,7 @@ class SpilledPrewrites {
   SpilledPrewrites(const SpilledPrewrites&) = delete;
   SpilledPrewrites& operator=(const SpilledPrewrites&) = delete;
 
+  bool empty() const { return txns_.empty(); }
   bool can_spill() const { return store_ != nullptr; }
   bool Has(Ts start_ts) const { return !txns_.empty() && txns_.contains(start_ts); }
   struct Found {

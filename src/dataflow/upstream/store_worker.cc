@@ -234,6 +234,12 @@ void StoreWorker::Handle(RestartItem item) {
     const Session* session = Find(id, Raw(item.region));
     if (session && session->ref.piece == item.ref.piece &&
         session->ref.attempt == item.ref.attempt) {
+      // All that the transaction has written so far would come again. That it is open is known, and
+      // reason enough for the region to stand.
+      if (session->matcher.has_spilled()) {
+        item.subscription->SetReason(item.ref, "waiting for a transaction larger than memory");
+        return;
+      }
       Abandon(id, Raw(item.region), "no progress", Duration::zero());
       return;
     }

@@ -194,6 +194,7 @@ TEST_F(SpillingMatcherTest, BringsPrewritesBackFromDiskAsTheyAreCommitted) {
   EXPECT_EQ(spilling_.bytes(), 0u);
   EXPECT_EQ(spilling_.prewrites(), 0u);
   EXPECT_EQ(store_.spaces(), 2u);
+  EXPECT_TRUE(spilling_.has_spilled());
   ASSERT_TRUE(Feed2(Prewrite("d", 5, "v")).ok());
   for (const char* key : {"b", "d", "a"}) ASSERT_TRUE(Feed2(Commit(key, 5, 9)).ok());
   EXPECT_EQ(Out(), "b@5-9=v d@5-9=v a@5-9=v");
@@ -202,6 +203,7 @@ TEST_F(SpillingMatcherTest, BringsPrewritesBackFromDiskAsTheyAreCommitted) {
   EXPECT_EQ(store_.spaces(), 1u) << "the transaction is complete, its disk is given back";
   ASSERT_TRUE(Feed2(Rollback("a", 6)).ok());
   EXPECT_EQ(store_.spaces(), 0u);
+  EXPECT_FALSE(spilling_.has_spilled());
   EXPECT_FALSE(Feed2(Commit("c", 5, 9)).ok());
 }
 
