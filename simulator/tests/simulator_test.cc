@@ -197,6 +197,18 @@ TEST_F(SimulatorTest, LocksLeftBehindAreResolved) {
   EXPECT_EQ(follower_.events(), 0);
 }
 
+// A region has one resolved ts, and a subscription need not cover all of it.
+TEST_F(SimulatorTest, LocksElsewhereInTheRegionAreResolvedToo) {
+  Open(3, 1, 1);
+  const TableId table = simulator_->tables()->id(0);
+  const Span part{.table = table,
+                  .range = {.start = RecordKey(table, 0), .end = RecordKey(table, 100)}};
+  const auto id = client_->feed().Subscribe(part, Now(), &follower_);
+  simulator_->cluster().LeaveLocks({{RecordKey(table, 500), "elsewhere"}}, 100);
+  EXPECT_TRUE(follower_.WaitFor(Now()));
+  client_->feed().Unsubscribe(id);
+}
+
 class SimulatorNemesisTest : public SimulatorTest, public testing::WithParamInterface<uint64_t> {};
 
 TEST_P(SimulatorNemesisTest, WhatIsStoredArrivesWhateverBreaks) {

@@ -297,7 +297,9 @@ void RegionFeedImpl::ResolveLocks(const SubscriptionRef& subscription,
   const StoreId store = laggard.region->leader_store;
   const Ts lock_start_max = Ts::FromUnixMs(now_ms - std::min(now_ms, kLockAgeMinMs));
   Retry retry = rpc_.StartRetry(kResolveTimeout);
-  const auto locks = locks_.ScanLocks(laggard.range, lock_start_max, kLocksAtOnce, &retry);
+  // Of the whole region: its resolved ts is one, and the lock may be in another piece of it.
+  const KeyRange range{.start = laggard.region->start_key, .end = laggard.region->end_key};
+  const auto locks = locks_.ScanLocks(range, lock_start_max, kLocksAtOnce, &retry);
   if (!locks) {
     LogWarn("cannot look for locks in region {}: {}", region, locks.error().ToString());
     subscription->SetReason(laggard.ref, std::string(locks.error().message()));
