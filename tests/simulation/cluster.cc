@@ -97,13 +97,13 @@ void SimCluster::Heal() {
   etcd_.SetDown(false);
   downstream_.fail_one_write_in = 0;
   downstream_.fail_one_ddl_in = 0;
+  for (const auto& each : processes_) Scheduler::current()->Continue(each->id);
   for (int node = 0; node < nodes(); ++node) {
     if (crashed(node) || ended(node)) {
       Start(node);
       continue;
     }
     process(node).links = Links();
-    Scheduler::current()->Continue(process(node).id);
   }
 }
 
@@ -128,7 +128,7 @@ void SimCluster::CreateFeed(const ChangefeedId& id, std::set<std::string> tables
   info.start_ts = upstream_.NextTs();
   info.config = config.ToJson();
   info.create_time = "2023-11-14T22:13:20Z";
-  (void)upstream_.UpdateServiceSafePoint("ticdc-creating-" + id, 600s, info.start_ts);
+  (void)upstream_.UpdateServiceSafePoint("ticdc-creating-" + id, 30s, info.start_ts);
   promises_.AddFeed(id, info.start_ts, std::move(tables));
   feeds_.insert(id);
   Trace("changefeed {} is created at {}", id, info.start_ts);

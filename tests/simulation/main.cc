@@ -12,6 +12,7 @@
 
 #include "base/log.h"
 #include "nemesis.h"
+#include "sabotage.h"
 #include "trace.h"
 
 namespace cdc {
@@ -88,15 +89,26 @@ int main(int argc, char** argv) {
   cdc::Arguments arguments;
   std::string seeds = "1..100";
   uint64_t seed = 0;
+  std::string without;
   app.add_option("--seeds", seeds, "which to run, \"a..b\" or one")->capture_default_str();
   app.add_option("--seed", seed, "only this one");
   app.add_option("--jobs", arguments.jobs, "how many at a time")->capture_default_str();
   app.add_flag("--trace", arguments.trace, "tell the story, with the product's log");
   app.add_flag("--verbose", arguments.verbose, "a line for each seed");
+  app.add_option("--without", without,
+                 "take a protection away: fence, guards, acknowledgement, order, safe-point");
   CLI11_PARSE(app, argc, argv);
   if (!cdc::ParseSeeds(seed > 0 ? std::to_string(seed) : seeds, &arguments)) {
     std::fprintf(stderr, "not a range of seeds: %s\n", seeds.c_str());
     return 2;
+  }
+  if (!without.empty()) {
+    const auto protection = cdc::ProtectionFromName(without);
+    if (!protection) {
+      std::fprintf(stderr, "not a protection: %s\n", without.c_str());
+      return 2;
+    }
+    cdc::TakeAway(*protection);
   }
   const std::vector<uint64_t> failed = cdc::RunAll(arguments);
   std::printf("%lu seeds, %zu failed\n", arguments.last - arguments.first + 1, failed.size());

@@ -24,6 +24,7 @@ ClusterOptions Draw(uint64_t seed, Chance* chance) {
 Nemesis::Nemesis(uint64_t seed) : chance_(seed), scheduler_(seed), cluster_(Draw(seed, &chance_)) {}
 
 void Nemesis::Run() {
+  if (Tracing()) scheduler_.RememberWaits();
   scheduler_.SpawnIn(kWorld, [this] { Story(); });
   scheduler_.RunUntil([this] { return over_ || broken(); });
 }
@@ -40,9 +41,9 @@ void Nemesis::Story() {
   cluster_.CreateFeed("feed-0", {});
   if (chance_.OneIn(2)) cluster_.CreateFeed("feed-some", {"t0", "t2"});
   scheduler_.SpawnIn(kWorld, [this] { Workload(); });
-  const SimTime end = seconds(chance_.Between(20, 50));
+  const SimTime end = seconds(chance_.Between(20, 60));
   while (scheduler_.now() < end) {
-    scheduler_.SleepFor(chance_.Between(milliseconds(100), seconds(6)));
+    scheduler_.SleepFor(chance_.Between(milliseconds(50), seconds(4)));
     ++faults_;
     NextFault();
   }
@@ -54,6 +55,7 @@ void Nemesis::Story() {
 void Nemesis::Workload() {
   while (!peace_) {
     scheduler_.SleepFor(chance_.Between(milliseconds(10), milliseconds(400)));
+    if (peace_) return;
     if (chance_.OneIn(25))
       cluster_.upstream().CommitDdl();
     else
@@ -114,6 +116,7 @@ void Nemesis::CrashNode() {
 
 void Nemesis::PauseNode() {
   const int node = AnyNode();
+  if (cluster_.crashed(node)) return;
   const ProcessId process = cluster_.process(node).id;
   For(
       chance_.Between(milliseconds(500), seconds(20)),
@@ -293,8 +296,8 @@ bool Nemesis::WellAgain(Ts target) {
   for (const ChangefeedId& id : cluster_.feeds()) {
     const auto state = cluster_.promises().State(id);
     if (removed_.contains(id)) {
+      well = well && !state && !HasKeys(id);
       if (!state) continue;
-      well = false;
       AskOwner("remove " + id, [id](Owner& owner) {
         owner.EnqueueJob({.changefeed = id, .type = AdminJobType::kRemove});
       });
@@ -310,20 +313,26 @@ bool Nemesis::WellAgain(Ts target) {
   return well;
 }
 
+bool Nemesis::HasKeys(const ChangefeedId& id) {
+  return std::ranges::any_of(cluster_.etcd().store().GetPrefix(KeyPaths().prefix()).kvs,
+                             [&](const EtcdKv& kv) { return kv.key.ends_with("/" + id); });
+}
+
+// All that is left behind hangs on the leases of those that crashed.
 void Nemesis::ShutDown() {
   for (int node = 0; node < cluster_.nodes(); ++node) cluster_.Close(node);
   Await("some thread does not end", seconds(60), [this] { return cluster_.all_ended(); });
-  const EtcdRange left = cluster_.etcd().store().GetPrefix(KeyPaths().captures());
-  cluster_.promises().Expect(left.kvs.empty(), "a capture's key is left behind");
-  for (const ChangefeedId& id : removed_)
-    for (const EtcdKv& kv : cluster_.etcd().store().GetPrefix(KeyPaths().prefix()).kvs)
-      cluster_.promises().Expect(!kv.key.ends_with("/" + id), kv.key + " is left behind");
+  Await("a capture's key is left behind", seconds(12),
+        [this] { return cluster_.etcd().store().GetPrefix(KeyPaths().captures()).kvs.empty(); });
 }
 
 void Nemesis::Await(const std::string& what, SimTime time, const std::function<bool()>& holds) {
   const SimTime deadline = scheduler_.now() + time;
   while (!holds()) {
-    if (scheduler_.now() > deadline) return cluster_.promises().Expect(false, what);
+    if (scheduler_.now() > deadline) {
+      if (Tracing()) scheduler_.DumpFibers();
+      return cluster_.promises().Expect(false, what);
+    }
     scheduler_.SleepFor(seconds(1));
   }
 }

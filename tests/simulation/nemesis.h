@@ -47,6 +47,7 @@ class Nemesis {
   // Waits until it holds; broken if that takes too long.
   void Await(const std::string& what, SimTime time, const std::function<bool()>& holds);
   bool WellAgain(Ts target);
+  bool HasKeys(const ChangefeedId& id);
   int AnyNode() { return static_cast<int>(chance_.Between(0, cluster_.nodes() - 1)); }
   ChangefeedId AnyFeed();
 

@@ -1,11 +1,15 @@
 #include "scheduler.h"
 
+#include <algorithm>
+#include <array>
 #include <csetjmp>
-#include <cstring>
+#include <cstdio>
 #include <utility>
 
 #include <cxxabi.h>
+#include <execinfo.h>
 #include <ucontext.h>
+#include <unistd.h>
 
 #include "base/check.h"
 
@@ -42,6 +46,8 @@ class Fiber {
   WaitQueue* queue = nullptr;  // that it stands in
   WaitQueue joiners;
   ExceptionState exceptions;
+  std::array<void*, 16> frames{};  // of its wait
+  int frame_count = 0;
 };
 
 namespace {
@@ -105,6 +111,7 @@ bool Scheduler::Wait(WaitQueue* queue, SimTime deadline) {
   self->queue = queue;
   ++self->wait;
   queue->push_back(self);
+  if (remember_waits_) self->frame_count = backtrace(self->frames.data(), self->frames.size());
   if (deadline != kNever)
     timers_.push({std::max(deadline, now_), ++sequence_, self->id, self->wait, {}});
   SwitchBack();
@@ -134,11 +141,6 @@ WaitQueue* Scheduler::FindQueue(const void* address) {
   return found == queues_.end() ? nullptr : &found->second;
 }
 
-void Scheduler::DropQueueIfEmpty(const void* address) {
-  const auto found = queues_.find(address);
-  if (found != queues_.end() && found->second.empty()) queues_.erase(found);
-}
-
 void Scheduler::MakeReady(Fiber* fiber) {
   const auto paused = paused_.find(fiber->process);
   (paused == paused_.end() ? ready_ : paused->second).push_back(fiber);
@@ -157,6 +159,14 @@ void Scheduler::Continue(ProcessId process) {
   auto held = paused_.extract(process);
   if (held.empty()) return;
   for (Fiber* fiber : held.mapped()) ready_.push_back(fiber);
+}
+
+void Scheduler::DumpFibers() const {
+  for (const auto& [id, fiber] : fibers_) {
+    std::printf("fiber %lu of process %d waits at\n", id, static_cast<int>(fiber->process));
+    std::fflush(stdout);
+    backtrace_symbols_fd(fiber->frames.data(), fiber->frame_count, STDOUT_FILENO);
+  }
 }
 
 size_t Scheduler::alive(ProcessId process) const {

@@ -69,7 +69,6 @@ class Scheduler {
   // What waits for the mutex or condition variable at this address.
   WaitQueue* QueueOf(const void* address) { return &queues_[address]; }
   WaitQueue* FindQueue(const void* address);
-  void DropQueueIfEmpty(const void* address);
 
   // A stopped process runs nothing until it goes on; its timers lapse meanwhile.
   void Pause(ProcessId process);
@@ -81,6 +80,9 @@ class Scheduler {
   // Fibers of the process that have not ended.
   size_t alive(ProcessId process) const;
   uint64_t steps() const { return steps_; }
+  // From now on each fiber remembers where it waits; DumpFibers tells, on standard output.
+  void RememberWaits() { remember_waits_ = true; }
+  void DumpFibers() const;
 
  private:
   struct Timer {
@@ -106,6 +108,7 @@ class Scheduler {
   uint64_t sequence_ = 0;
   uint64_t steps_ = 0;
   uint64_t steps_at_now_ = 0;
+  bool remember_waits_ = false;
   Fiber* running_ = nullptr;
   std::unordered_map<uint64_t, std::unique_ptr<Fiber>> fibers_;
   std::vector<Fiber*> ready_;

@@ -4,6 +4,8 @@
 #include <mutex>
 #include <thread>
 
+#include "sabotage.h"
+
 namespace cdc {
 namespace {
 
@@ -145,8 +147,13 @@ Status SimEtcdClient::Delete(std::string_view key) {
 
 Result<EtcdTxnResult> SimEtcdClient::Txn(const std::vector<EtcdCompare>& guards,
                                          const std::vector<EtcdOp>& ops) {
-  return Call<EtcdTxnResult>("txn",
-                             [guards, ops](FakeEtcd& etcd) { return etcd.Txn(guards, ops); });
+  std::vector<EtcdCompare> kept = guards;
+  if (Without(Protection::kGuards))
+    std::erase_if(kept, [](const EtcdCompare& guard) {
+      return guard.target == EtcdCompare::Target::kCreateRevision && guard.revision != 0;
+    });
+  return Call<EtcdTxnResult>(
+      "txn", [guards = std::move(kept), ops](FakeEtcd& etcd) { return etcd.Txn(guards, ops); });
 }
 
 Result<LeaseId> SimEtcdClient::GrantLease(std::chrono::seconds ttl) {

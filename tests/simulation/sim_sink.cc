@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "dataflow/sink/sink.h"
+#include "sabotage.h"
 #include "trace.h"
 
 namespace cdc {
@@ -46,7 +47,7 @@ class SimSink : public Sink {
   }
 
   Status ExecuteDdl(const DdlEvent& ddl, std::stop_token stop) override {
-    if (!may_write_()) return Status(Code::kLeaseExpired, "the lease may have lapsed");
+    if (!MayWrite()) return Status(Code::kLeaseExpired, "the lease may have lapsed");
     const bool fails =
         downstream_.fail_one_ddl_in > 0 && downstream_.chance.OneIn(downstream_.fail_one_ddl_in);
     const bool before = downstream_.chance.OneIn(2);
@@ -65,7 +66,7 @@ class SimSink : public Sink {
   Status Checkpoint(Ts ts) override {
     downstream_.promises.Expect(ts > told_, "a sink is told a checkpoint that goes back");
     told_ = ts;
-    if (may_write_() && !links_.dead && !links_.sink.cut)
+    if (MayWrite() && !links_.dead && !links_.sink.cut)
       downstream_.promises.CheckpointTold(changefeed_, writer_, ts);
     return Status::Ok();
   }
@@ -100,20 +101,29 @@ class SimSink : public Sink {
       {
         std::unique_lock lock(lane.mutex);
         if (!lane.filled.wait(lock, stop, [&] { return !lane.queue.empty(); })) return;
-        next = std::move(lane.queue.front());
-        lane.queue.pop_front();
+        next = TakeNext(lane);
       }
+      if (Without(Protection::kAcknowledgement)) next.second(Status::Ok());
       Status status = failed_;
       if (status.ok()) status = WriteOne(next.first, stop);
       if (!status.ok()) failed_ = status;  // what comes after must not be written either
-      next.second(std::move(status));
+      if (!Without(Protection::kAcknowledgement)) next.second(std::move(status));
     }
   }
+
+  static Queued TakeNext(Lane& lane) {
+    if (Without(Protection::kOrder)) std::swap(lane.queue.front(), lane.queue.back());
+    Queued next = std::move(lane.queue.front());
+    lane.queue.pop_front();
+    return next;
+  }
+
+  bool MayWrite() const { return Without(Protection::kFence) || may_write_(); }
 
   // Tries again for a while, as sinks do: the rows may have been written before.
   Status WriteOne(const std::shared_ptr<const RowBatch>& batch, std::stop_token stop) {
     for (int tries = 0; tries < 3; ++tries) {
-      if (!may_write_()) return Status(Code::kLeaseExpired, "the lease may have lapsed");
+      if (!MayWrite()) return Status(Code::kLeaseExpired, "the lease may have lapsed");
       const bool fails = downstream_.fail_one_write_in > 0 &&
                          downstream_.chance.OneIn(downstream_.fail_one_write_in);
       const size_t rows = fails ? static_cast<size_t>(downstream_.chance.Between(

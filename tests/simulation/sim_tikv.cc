@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include "sabotage.h"
+
 namespace cdc {
 namespace {
 
@@ -24,6 +26,7 @@ class SimPd : public PdClient {
   Result<Ts> UpdateServiceGcSafePoint(std::string_view service_id, std::chrono::seconds ttl,
                                       Ts safe_point) override {
     return Call<Ts>([this, service = std::string(service_id), ttl, safe_point] {
+      if (Without(Protection::kSafePoint)) return upstream_.gc_safe_point();
       return upstream_.UpdateServiceSafePoint(service, ttl, safe_point);
     });
   }
