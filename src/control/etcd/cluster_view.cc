@@ -14,6 +14,22 @@ std::optional<T> Read(const std::string* json) {
   return std::nullopt;
 }
 
+// Whether nothing differs but how far things have come.
+bool OnlyMoved(const std::optional<ChangefeedStatus>& before,
+               const std::optional<ChangefeedStatus>& after) {
+  if (!before || !after) return false;
+  ChangefeedStatus same = *before;
+  same.checkpoint_ts = after->checkpoint_ts;
+  same.resolved_ts = after->resolved_ts;
+  return same == *after;
+}
+
+bool OnlyMoved(const std::map<CaptureId, TaskPosition>& before, const CaptureId& capture,
+               const std::optional<TaskPosition>& after) {
+  const auto found = before.find(capture);
+  return found != before.end() && after && found->second.error == after->error;
+}
+
 template <typename T>
 void SetOrErase(std::map<std::string, T>* map, const std::string& key, std::optional<T> value) {
   if (value)
@@ -26,6 +42,7 @@ void SetOrErase(std::map<std::string, T>* map, const std::string& key, std::opti
 
 void ClusterView::Apply(const EtcdState& state) {
   changed_.clear();
+  moved_.clear();
   captures_changed_ = false;
   for (const std::string& key : state.changed()) {
     const auto parsed = paths_.Parse(key);
@@ -43,25 +60,32 @@ void ClusterView::ApplyOne(const ParsedKey& key, const std::string* json) {
   if (key.kind == Kind::kCapture) captures_changed_ = true;
   if (key.kind == Kind::kCapture)
     return SetOrErase(&captures_, key.capture, Read<CaptureInfo>(json));
-  changed_.insert(key.changefeed);
   ChangefeedView& feed = changefeeds_[key.changefeed];
+  bool only_moved = false;
   switch (key.kind) {
     case Kind::kInfo:
       feed.info = Read<ChangefeedInfo>(json);
       break;
-    case Kind::kStatus:
-      feed.status = Read<ChangefeedStatus>(json);
+    case Kind::kStatus: {
+      auto status = Read<ChangefeedStatus>(json);
+      only_moved = OnlyMoved(feed.status, status);
+      feed.status = std::move(status);
       break;
+    }
     case Kind::kTaskStatus:
       SetOrErase(&feed.tasks, key.capture, Read<TaskStatus>(json));
       break;
-    case Kind::kTaskPosition:
-      SetOrErase(&feed.positions, key.capture, Read<TaskPosition>(json));
+    case Kind::kTaskPosition: {
+      auto position = Read<TaskPosition>(json);
+      only_moved = OnlyMoved(feed.positions, key.capture, position);
+      SetOrErase(&feed.positions, key.capture, std::move(position));
       break;
+    }
     case Kind::kOwner:
     case Kind::kCapture:
       break;
   }
+  (only_moved ? moved_ : changed_).insert(key.changefeed);
   if (feed.empty()) changefeeds_.erase(key.changefeed);
 }
 

@@ -38,8 +38,10 @@ class ClusterView {
   const std::map<ChangefeedId, ChangefeedView>& changefeeds() const { return changefeeds_; }
 
   void Apply(const EtcdState& state);  // its changed()
-  // What the last Apply was about; changefeeds that are gone are among them.
+  // What the last Apply was about; changefeeds that are gone are among them. Those of which only a
+  // checkpoint or position moved on are not in changed() but in moved().
   const std::set<ChangefeedId>& changed() const { return changed_; }
+  const std::set<ChangefeedId>& moved() const { return moved_; }
   bool captures_changed() const { return captures_changed_; }
 
  private:
@@ -50,6 +52,7 @@ class ClusterView {
   std::map<CaptureId, CaptureInfo> captures_;
   std::map<ChangefeedId, ChangefeedView> changefeeds_;
   std::set<ChangefeedId> changed_;
+  std::set<ChangefeedId> moved_;
   bool captures_changed_ = false;
 };
 

@@ -42,6 +42,15 @@ bool OnlyMovesOn(ChangefeedStatus before, const ChangefeedStatus& after) {
   return before == after;
 }
 
+// Whether there is something that the next step of a processor may decide.
+bool IsInMotion(const FeedView& now, const FeedDecision& decision) {
+  if (now.rebalance || !now.targets.empty()) return true;
+  if (!now.ddls.empty() && now.ddls.back()->commit_ts > decision.status.ddl_finished_ts)
+    return true;
+  return std::ranges::any_of(decision.tasks,
+                             [](const auto& task) { return !task.second.operations.empty(); });
+}
+
 // What is left of a changefeed after its removal is kept so long.
 constexpr Duration kResidueKept = std::chrono::hours(24);
 
@@ -157,7 +166,8 @@ void Owner::TickAll(const std::map<ChangefeedId, AdminJob>& jobs, EtcdPatches* p
     const auto job = jobs.find(id);
     if (job != jobs.end())
       TickFeed(id, feed_view, job->second, patches);
-    else if (all || view_.changed().contains(id))
+    else if (all || view_.changed().contains(id) ||
+             (view_.moved().contains(id) && feeds_[id].in_motion))
       TickFeed(id, feed_view, std::nullopt, patches);
   }
 }
@@ -358,6 +368,7 @@ void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const Cha
       patches->Set(options_.paths.TaskStatus(capture, id), task.ToJson());
   }
   if (decision.balanced) feed->rebalance = false;
+  feed->in_motion = IsInMotion(now, decision);
   // Started is written before anything is executed: that is what `view` must show.
   if (!decision.execute.empty()) feed->runner->Execute(std::move(decision.execute));
   feed->runner->SetCheckpoint(now.status.checkpoint_ts);

@@ -59,7 +59,9 @@ class Owner : public Reactor {
     std::unique_ptr<FeedRunner> runner;
     std::map<TableId, CaptureId> targets;
     bool rebalance = false;
-    bool finished = false;                    // the target is reached
+    bool finished = false;  // the target is reached
+    // A table is on its way or a DDL is due: every step of the processors counts.
+    bool in_motion = true;
     std::optional<SteadyTime> residue_since;  // removed, but something of it is left
     // The tables captured at `tables_at`, which changes with DDLs only.
     std::vector<TableId> tables;

@@ -94,6 +94,14 @@ TEST(ClusterView, TellsWhichChangefeedsTheLastChangesWereAbout) {
   EXPECT_TRUE(view.captures_changed());
   view.Apply(state);
   EXPECT_TRUE(view.changed().empty());
+  put(paths.Status("g"), ChangefeedStatus{.checkpoint_ts = Ts(9)}.ToJson(), 5);
+  view.Apply(state);
+  state.ClearChanges();
+  EXPECT_TRUE(view.changed().empty());
+  EXPECT_EQ(view.moved(), (std::set<ChangefeedId>{"g"}));
+  put(paths.Status("g"), ChangefeedStatus{.ddl_finished_ts = Ts(9)}.ToJson(), 6);
+  view.Apply(state);
+  EXPECT_EQ(view.changed(), (std::set<ChangefeedId>{"g"}));
 }
 
 TEST(ProgressPace, SlowsDownWithTheNumberOfChangefeeds) {
