@@ -38,7 +38,7 @@ Result<std::shared_ptr<TableFlow>> Dataflow::AddTable(TableId id, Ts start) {
   slot = std::make_shared<TableFlow>(id, start, options_.target, sorters_.Make(sorter_quota_),
                                      *std::move(mounter), host);
   for (const DdlEventPtr& ddl : pending_ddls_)
-    if (ddl->commit_ts > start && std::ranges::find(ddl->blocked, id) != ddl->blocked.end())
+    if (ddl->commit_ts >= start && std::ranges::find(ddl->blocked, id) != ddl->blocked.end())
       slot->AddBarrier(ddl->commit_ts);
   return slot;
 }

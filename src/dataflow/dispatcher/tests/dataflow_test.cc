@@ -209,6 +209,23 @@ TEST_F(DataflowTest, ADdlHoldsOnlyTheTablesItTouches) {
   EXPECT_TRUE(dataflow_->PendingDdls().empty());
 }
 
+// A table that moves while the DDL is being executed: its rows up to the DDL are written already.
+TEST_F(DataflowTest, ATableThatStartsAtAnUnfinishedDdlWaitsForIt) {
+  FakeSink sink;
+  Open(sink);
+  schema_.AddDdl(10, {kT1});
+  Schema(50);
+  Table(kT1, 10);
+  Feed(kT1, Txn(11));
+  dataflow_->AdvanceResolved(Table(kT1), Ts(30));
+  Run();
+  EXPECT_EQ(Written(sink), "");
+  EXPECT_EQ(Table(kT1).Checkpoint(), Ts(10));
+  dataflow_->FinishDdls(Ts(10));
+  Run();
+  EXPECT_EQ(Written(sink), "11");
+}
+
 TEST_F(DataflowTest, DdlReachedWaitsForEveryTouchedTable) {
   FakeSink sink(false);
   Open(sink);
