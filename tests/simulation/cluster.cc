@@ -103,8 +103,15 @@ void SimCluster::Heal() {
       Start(node);
       continue;
     }
-    process(node).links = Links();
+    process(node).links = {.lease_forgotten = process(node).links.lease_forgotten};
   }
+}
+
+void SimCluster::ForgetLease(int node) {
+  Links& links = process(node).links;
+  links.lease_forgotten = true;
+  etcd_.store().RevokeLease(process(node).etcd->last_lease());
+  Scheduler::current()->After(options_.session_ttl, [&links] { links.lease_forgotten = false; });
 }
 
 SimWriter SimCluster::Writer() {

@@ -48,6 +48,9 @@ class SimCluster {
   // Kills the process: nothing that it does from here on is seen by anyone.
   void Crash(int node);
   void Close(int node);  // asks it to end
+  // etcd revokes the lease. Nobody can tell a node in advance: for as long as it may not know, its
+  // writes don't get through. Only while the node runs.
+  void ForgetLease(int node);
   bool runs(int node) const { return nodes_[static_cast<size_t>(node)]->capture != nullptr; }
   bool ended(int node) const;
   bool crashed(int node) const { return nodes_[static_cast<size_t>(node)]->links.dead; }

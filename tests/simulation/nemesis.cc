@@ -141,20 +141,11 @@ void Nemesis::RestartNode() {
   });
 }
 
-// Nobody can tell a node in advance that etcd is going to forget its lease: for as long as it may
-// not know, its writes don't get through.
 void Nemesis::LoseLease() {
   const int node = AnyNode();
   if (!cluster_.runs(node)) return;
-  Link& sink = cluster_.process(node).links.sink;
-  For(
-      seconds(10),
-      [&] {
-        Trace("the lease of node {} is revoked", node);
-        sink.cut = true;
-        cluster_.etcd().store().RevokeLease(cluster_.process(node).etcd->last_lease());
-      },
-      [&sink] { sink = Link(); });
+  Trace("the lease of node {} is revoked", node);
+  cluster_.ForgetLease(node);
 }
 
 void Nemesis::For(SimTime time, std::function<void()> begin, std::function<void()> end) {
