@@ -293,13 +293,10 @@ TEST(ReplicaConfig, RefusesByNameWhatItDoesNotActOn) {
   EXPECT_THAT(Refusal("enable-old-value = false"), HasSubstr("enable-old-value"));
   EXPECT_THAT(Refusal("[consistent]\nlevel = \"eventual\""), HasSubstr("consistent.level"));
   EXPECT_THAT(Refusal("[consistent]\nlevels = \"none\""), HasSubstr("consistent.levels"));
-  EXPECT_THAT(Refusal("[sink.kafka-config.codec-config]\navro-enable-watermark = true"),
-              HasSubstr("sink.kafka-config.codec-config.avro-enable-watermark"));
   EXPECT_THAT(Refusal("[[filter.event-filters]]\nignore-update-only-columns = [\"a\"]"),
               HasSubstr("filter.event-filters[0].ignore-update-only-columns"));
   EXPECT_THAT(Refusal("[scheduler]\nenable-table-across-nodes = true"),
               HasSubstr("scheduler.enable-table-across-nodes"));
-  EXPECT_THAT(Refusal("[sink.debezium]\noutput-old-value = false"), HasSubstr("sink.debezium"));
 }
 
 TEST(ReplicaConfig, TakesKnownKeysThatChangeNothing) {
