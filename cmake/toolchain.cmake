@@ -19,8 +19,9 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   target_compile_options(cdc_warnings INTERFACE -Wno-restrict -Wno-maybe-uninitialized -Wno-stringop-overflow
                                                 -Wno-array-bounds)
 else()
+  # libstdc++ 12 itself uses what it calls deprecated.
   target_compile_options(cdc_warnings INTERFACE -Wno-missing-designated-field-initializers
-                                                -Wno-unknown-warning-option)
+                                                -Wno-unknown-warning-option -Wno-deprecated-declarations)
 endif()
 
 if(CDC_ASAN)

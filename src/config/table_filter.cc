@@ -12,9 +12,10 @@ namespace {
 class NamePattern {
  public:
   static NamePattern Everything() { return {}; }
-  static NamePattern Literal(std::string name, bool case_sensitive) {
+  // Errors: a name that is not UTF-8, which no server has.
+  static Result<NamePattern> Literal(std::string name, bool case_sensitive) {
     NamePattern pattern;
-    if (!case_sensitive) return Regex(RE2::QuoteMeta(name), false, true).value();
+    if (!case_sensitive) return Regex(RE2::QuoteMeta(name), false, true);
     pattern.literal_ = std::move(name);
     return pattern;
   }

@@ -78,5 +78,9 @@ TEST(TableFilter, RefusesBadRulesAndQuotesThem) {
   }
 }
 
+TEST(TableFilter, RefusesNamesThatAreNotUtf8) {
+  EXPECT_FALSE(TableFilter::Parse({"\x8a.t"}, /*case_sensitive=*/false));
+}
+
 }  // namespace
 }  // namespace cdc

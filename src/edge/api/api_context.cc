@@ -1,5 +1,8 @@
 #include "edge/api/api_context.h"
 
+#include <future>
+#include <memory>
+
 #include "dataflow/upstream/lock_cleaner.h"
 
 namespace cdc {
@@ -57,34 +60,23 @@ Status ApiContext::Administer(const ChangefeedId& id, AdminJobType type, bool fo
   if (feed->second.info && !Fits(type, feed->second.info->state))
     return Status(Code::kChangefeedUpdateRefused, "changefeed {} is {}", id,
                   FeedStateName(feed->second.info->state));
+  // Outlives this call if the deadline comes first.
+  auto told = std::make_shared<std::promise<Status>>();
+  std::future<Status> outcome = told->get_future();
   RETURN_IF_ERROR(capture_.OperateOwner([&](Owner& owner) {
-    owner.EnqueueJob({id, type, force_remove});
+    owner.EnqueueJob({id, type, force_remove},
+                     [told](const Status& status) { told->set_value(status); });
     return Status::Ok();
   }));
-  if (type == AdminJobType::kRemove)
-    return WaitUntil(id, "removed", [](const ChangefeedView* view) {
-      return view == nullptr || (!view->info && !view->status);
-    });
-  // A resumed changefeed may fail again before anyone looks.
-  return WaitUntil(id, FeedStateName(*wanted).data(), [&](const ChangefeedView* view) {
-    return view == nullptr || !view->info || view->info->state != feed->second.info->state;
-  });
-}
-
-Status ApiContext::WaitUntil(const ChangefeedId& id, const char* what,
-                             const std::function<bool(const ChangefeedView*)>& done) {
   const SteadyTime deadline = SystemClock().Now() + kJobDeadline;
-  while (true) {
-    ASSIGN_OR_RETURN_STATUS(const ClusterSnapshot cluster, Cluster());
-    const auto feed = cluster.view.changefeeds().find(id);
-    if (done(feed == cluster.view.changefeeds().end() ? nullptr : &feed->second))
-      return Status::Ok();
+  while (outcome.wait_for(0s) != std::future_status::ready) {
     if (SystemClock().Now() > deadline)
-      return Status(Code::kDeadline, "changefeed {} is not {} yet; the owner knows of it", id,
-                    what);
+      return Status(Code::kDeadline, "changefeed {} has not changed yet; the owner knows of it",
+                    id);
     if (!SystemClock().SleepFor(kPollInterval, stop_.get_token()))
       return Status(Code::kStopped, "this node is stopping");
   }
+  return outcome.get();
 }
 
 Status ApiContext::MoveTable(const ChangefeedId& id, TableId table, const CaptureId& target) {

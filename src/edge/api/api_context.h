@@ -58,9 +58,6 @@ class ApiContext {
   std::stop_token stopping() const { return stop_.get_token(); }
 
  private:
-  Status WaitUntil(const ChangefeedId& id, const char* what,
-                   const std::function<bool(const ChangefeedView*)>& done);
-
   const KeyPaths paths_;
   const std::string cluster_id_;
   Capture& capture_;

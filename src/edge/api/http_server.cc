@@ -19,6 +19,9 @@ using httplib::Response;
 constexpr char kForwardFrom[] = "TiCDC-ForwardFromCapture";
 constexpr char kForwardTimes[] = "TiCDC-ForwardTimes";
 constexpr int kForwardTimesMax = 2;
+// How long a request for the owner waits for one to be elected.
+constexpr Duration kOwnerWaitMax = 5s;
+constexpr Duration kOwnerPollInterval = 20ms;
 constexpr size_t kThreads = 16;  // some wait for the owner to have done what was asked
 constexpr size_t kBodyBytesMax = 8 << 20;
 
@@ -130,12 +133,8 @@ class HttpServerImpl : public HttpServer {
       return reply;
     }
     request.path_params = match.path_params;
-    Result<ApiReply> reply = match.route->owner && !options_.capture->IsOwner()
-                                 ? Forward(request)
-                                 : Handle(*match.route, request);
-    // The owner may have changed since it was looked up.
-    if (!reply && reply.error().code() == Code::kNotOwner && match.route->owner)
-      reply = Forward(request);
+    Result<ApiReply> reply =
+        match.route->owner ? ByOwner(*match.route, request) : Handle(*match.route, request);
     if (reply) return *std::move(reply);
     if (request.method != "GET")
       LogWarn("request refused: {} {}: {}", request.method, request.path, reply.error().ToString());
@@ -150,17 +149,34 @@ class HttpServerImpl : public HttpServer {
     }
   }
 
-  Result<ApiReply> Forward(const ApiRequest& request) {
+  // Here if this node is the owner, else there. While ownership changes hands, waits for the next
+  // owner.
+  Result<ApiReply> ByOwner(const Route& route, const ApiRequest& request) {
+    const SteadyTime deadline = SystemClock().Now() + kOwnerWaitMax;
+    while (true) {
+      if (options_.capture->IsOwner()) {
+        Result<ApiReply> reply = Handle(route, request);
+        if (reply || reply.error().code() != Code::kNotOwner) return reply;
+      } else {
+        ASSIGN_OR_RETURN(const ClusterSnapshot cluster, context_.Cluster());
+        const auto& captures = cluster.view.captures();
+        const auto owner = cluster.owner ? captures.find(*cluster.owner) : captures.end();
+        // This node itself may be elected and not yet at work, or have resigned just now.
+        if (owner != captures.end() && owner->first != options_.capture->info().id)
+          return Forward(request, owner->second.address);
+      }
+      if (SystemClock().Now() >= deadline)
+        return Error(Code::kOwnerNotFound, "no capture is the owner right now: try again");
+      (void)SystemClock().SleepFor(kOwnerPollInterval, {});
+    }
+  }
+
+  Result<ApiReply> Forward(const ApiRequest& request, const std::string& address) {
     if (request.forwarded >= kForwardTimesMax)
       return Error(Code::kRequestForward, "forwarded {} times and no owner found: try again",
                    request.forwarded);
-    ASSIGN_OR_RETURN(const ClusterSnapshot cluster, context_.Cluster());
-    const auto& captures = cluster.view.captures();
-    const auto owner = cluster.owner ? captures.find(*cluster.owner) : captures.end();
-    if (owner == captures.end())
-      return Error(Code::kOwnerNotFound, "no capture is the owner right now: try again");
     ASSIGN_OR_RETURN(HttpAnswer answer,
-                     CallNode(owner->second.address, options_.tls,
+                     CallNode(address, options_.tls,
                               {.method = request.method,
                                .target = request.target,
                                .headers = {{kForwardFrom, options_.capture->info().id},

@@ -1,6 +1,7 @@
 #include "edge/consumer/consumer.h"
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 #include "base/log.h"
@@ -32,6 +33,7 @@ class Consumer {
       : options_(options),
         config_(std::move(config)),
         progress_(std::move(progress)),
+        saved_(progress_),
         merger_(progress_.resolved) {
     result_.resolved = progress_.resolved;
   }
@@ -110,18 +112,47 @@ class Consumer {
 
   Status ApplyReady(std::stop_token stop) {
     if (merger_.resolved() <= result_.resolved && !merger_.HasReady()) return Status::Ok();
+    const auto before = merger_.Positions();
     const std::vector<ConsumedEvent> ready = merger_.Take();
-    RETURN_IF_ERROR(applier_->Apply(ready, stop));
+    const auto end = ready.end();
+    for (auto it = ready.begin(); it != end;) {
+      const auto ddl = std::find_if(it, end, [](const ConsumedEvent& event) {
+        return std::holds_alternative<ConsumedDdl>(event);
+      });
+      RETURN_IF_ERROR(applier_->Apply({it, ddl}, stop));
+      it = ddl;
+      if (ddl == end) break;
+      // Rows must not come again after a schema change that they are older than.
+      const Ts ts = TsOf(*ddl);
+      RETURN_IF_ERROR(SaveUpTo(Ts(ts.raw() - 1), before));
+      while (it != end && TsOf(*it) == ts) ++it;
+      RETURN_IF_ERROR(applier_->Apply({ddl, it}, stop));
+      RETURN_IF_ERROR(SaveUpTo(ts, before));
+    }
     for (const ConsumedEvent& event : ready)
       ++(std::holds_alternative<ConsumedRow>(event) ? result_.rows : result_.ddls);
     result_.resolved = merger_.resolved();
     result_.duplicates = merger_.duplicates();
+    return Save(result_.resolved, merger_.Positions());
+  }
+
+  // Of what was ready at the positions `before`, all up to `ts` is applied.
+  Status SaveUpTo(Ts ts, std::map<TopicPartition, EventMerger::Position> before) {
+    for (auto& [partition, position] : before) {
+      const auto saved = saved_.positions.find(partition);
+      position.watermark = std::min(position.watermark, ts);
+      if (saved != saved_.positions.end())
+        position.watermark = std::max(position.watermark, saved->second.watermark);
+    }
+    return Save(std::max(ts, saved_.resolved), before);
+  }
+
+  // Partitions that were not found yet in this run keep what they had.
+  Status Save(Ts resolved, const std::map<TopicPartition, EventMerger::Position>& positions) {
     if (options_.progress_file.empty()) return Status::Ok();
-    // Partitions that were not found yet in this run keep what they had.
-    Progress progress{.resolved = result_.resolved, .positions = progress_.positions};
-    for (const auto& [partition, position] : merger_.Positions())
-      progress.positions[partition] = position;
-    return SaveProgress(options_.progress_file, progress);
+    saved_.resolved = resolved;
+    for (const auto& [partition, position] : positions) saved_.positions[partition] = position;
+    return SaveProgress(options_.progress_file, saved_);
   }
 
   Status PauseThoseAhead() {
@@ -142,6 +173,7 @@ class Consumer {
   const ConsumerOptions& options_;
   const KafkaSinkConfig config_;
   const Progress progress_;  // of the run before
+  Progress saved_;           // last
   std::unique_ptr<MessageDecoder> decoder_;
   std::unique_ptr<TopicReader> reader_;
   std::unique_ptr<RowApplier> applier_;

@@ -136,6 +136,12 @@ TEST_F(HttpServerTest, APostNeedsNoBody) {
   }));
 }
 
+TEST_F(HttpServerTest, ARequestForTheOwnerWaitsForTheNextOne) {
+  ASSERT_EQ(Post("/capture/owner/resign", {})->status, 200);
+  const auto removed = http_client_.Delete("/api/v2/changefeeds/feed");
+  EXPECT_EQ(removed->status, 200) << removed->body;
+}
+
 TEST_F(HttpServerTest, ChangesTheLogLevelAndRefusesUnknownOnes) {
   const auto post = [&](const std::string& body) {
     return http_client_.Post("/admin/log", body, "application/json")->status;
