@@ -90,7 +90,7 @@ fuzz: deps ## every fuzz target for FUZZ_SECONDS (60)
 	ninja -C build/fuzz -j $(JOBS) fuzzers
 	@set -e; for f in build/fuzz/bin/*_fuzz; do \
 	  corpus=build/fuzz/corpus/$$(basename $$f); mkdir -p $$corpus; \
-	  echo "== $$(basename $$f)"; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 $$corpus 2>&1 | tail -n 8; \
+	  echo "== $$(basename $$f)"; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build/fuzz/ $$corpus 2>&1 | tail -n 8; \
 	  test $${PIPESTATUS[0]} -eq 0; done
 
 .PHONY: check
