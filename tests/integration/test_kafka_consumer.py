@@ -112,3 +112,20 @@ def test_plain_recording_arrives_by_formats_that_lose_some(
     )
     more = registry.url if protocol == "avro" else ""
     through_kafka(case, protocol, kafka, mariadb, exceptions, tmp_path, False, more).check()
+
+
+def test_a_topic_that_gets_no_watermarks_any_more_holds_nobody_back(kafka, mariadb, tmp_path):
+    """That of tables which were gone when the server started: here, of an earlier recording."""
+    earlier, later = case_named("06_dml_patterns"), case_named("20_bank")
+    assert earlier.meta["end_ts"] < later.meta["end_ts"]
+    config = write_config(tmp_path / "feed.toml", ["*.*"], False, [])
+    prefix = f"t-{uuid.uuid4().hex[:12]}"
+    mariadb.drop(earlier.meta["databases"] + later.meta["databases"])
+    for case in (earlier, later):
+        uri = kafka.sink_uri(f"{prefix}-{case.name}", PROTOCOLS["open"])
+        replay(case.path, uri, config, DEADLINE_S).ok()
+    consumer = TopicReplay(uri, mariadb.sink_uri(), topics=[f"{prefix}-*"])
+    consumer.run_to(later.meta["end_ts"], 60)
+    want = later.final_state()
+    have = mariadb.dump(later.meta["databases"], like=want)
+    compare(want, have, expectations.rules_for(later, [], schema=False)).check()

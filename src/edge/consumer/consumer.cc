@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "base/log.h"
 #include "config/uri.h"
@@ -16,6 +17,8 @@ namespace cdc {
 namespace {
 
 constexpr Duration kDiscoveryPeriod = 1s;
+// A watermark that stood still for so long belongs to a partition that may not be in use.
+constexpr Duration kStallPeriod = 1s;
 constexpr auto kPollTimeout = 50ms;
 // Messages between two looks at whether something is ready.
 constexpr int kMessagesPerRound = 2000;
@@ -42,8 +45,8 @@ class Consumer {
     ASSIGN_OR_RETURN_STATUS(decoder_, MessageDecoder::Create(config_.codec));
     ASSIGN_OR_RETURN_STATUS(reader_, TopicReader::Open(config_));
     ASSIGN_OR_RETURN_STATUS(const Uri downstream, Uri::Parse(options_.downstream_uri));
-    ASSIGN_OR_RETURN_STATUS(applier_,
-                            RowApplier::Open(downstream, options_.time_zone, SystemClock()));
+    ASSIGN_OR_RETURN_STATUS(applier_, RowApplier::Open(downstream, options_.time_zone,
+                                                       progress_.resolved > Ts(), SystemClock()));
     return Status::Ok();
   }
 
@@ -51,6 +54,7 @@ class Consumer {
     while (!stop.stop_requested() && !TargetReached()) {
       RETURN_IF_ERROR(DiscoverNowAndThen());
       RETURN_IF_ERROR(ReadSome(stop));
+      RETURN_IF_ERROR(RaiseThoseNotInUse());
       RETURN_IF_ERROR(ApplyReady(stop));
       RETURN_IF_ERROR(PauseThoseAhead());
     }
@@ -65,22 +69,27 @@ class Consumer {
   }
 
   Status DiscoverNowAndThen() {
-    const SteadyTime now = SystemClock().Now();
-    if (now < next_discovery_) return Status::Ok();
-    next_discovery_ = now + kDiscoveryPeriod;
+    if (SystemClock().Now() < next_discovery_) return Status::Ok();
+    const Result<bool> done = Discover();
+    return done ? Status::Ok() : done.error();
+  }
+
+  // False if brokers do not tell now.
+  Result<bool> Discover() {
+    next_discovery_ = SystemClock().Now() + kDiscoveryPeriod;
     const auto topics = reader_->Topics();
     if (!topics) {
-      if (topics.error().code() == Code::kKafkaAuthorization) return topics.error();
+      if (topics.error().code() == Code::kKafkaAuthorization) return Unexpected(topics.error());
       static LogLimiter limiter(10s);
       if (limiter.Allow()) LogWarn("cannot list topics, error=\"{}\"", topics.error().ToString());
-      return Status::Ok();
+      return false;
     }
     for (const auto& [topic, partitions] : *topics) {
       const auto wanted = [&](const std::string& pattern) { return Matches(pattern, topic); };
       if (topic != config_.topic && std::ranges::none_of(options_.topics, wanted)) continue;
-      for (int32_t i = 0; i < partitions; ++i) RETURN_IF_ERROR(AddPartition({topic, i}));
+      for (int32_t i = 0; i < partitions; ++i) RETURN_UNEXPECTED_IF_ERROR(AddPartition({topic, i}));
     }
-    return Status::Ok();
+    return true;
   }
 
   Status AddPartition(const TopicPartition& partition) {
@@ -110,8 +119,33 @@ class Consumer {
     return Status::Ok();
   }
 
+  // A topic of tables that are gone gets no watermarks from a server that started later.
+  Status RaiseThoseNotInUse() {
+    const SteadyTime now = SystemClock().Now();
+    if (now < next_stall_check_) return Status::Ok();
+    next_stall_check_ = now + kStallPeriod;
+    const Ts highest = merger_.highest();
+    for (const auto& [partition, position] : merger_.Positions()) {
+      const EventMerger::Reading reading = merger_.ReadingOf(partition);
+      if (std::exchange(watermarks_[partition], reading.watermark) != reading.watermark ||
+          reading.watermark >= highest)
+        continue;
+      const auto at_end = reader_->AtEnd(partition.topic, partition.partition, reading.next_offset);
+      if (!at_end) {
+        LogWarn("cannot look for the end of a partition, error=\"{}\"", at_end.error().ToString());
+        break;
+      }
+      if (*at_end) merger_.RaiseWatermark(partition, highest);
+    }
+    return Status::Ok();
+  }
+
   Status ApplyReady(std::stop_token stop) {
-    if (merger_.resolved() <= result_.resolved && !merger_.HasReady()) return Status::Ok();
+    if (merger_.lowest() <= result_.resolved && !merger_.HasReady()) return Status::Ok();
+    // What the watermarks have passed may be in a topic that came to be just before them.
+    ASSIGN_OR_RETURN_STATUS(const bool knows_all, Discover());
+    if (!knows_all || (merger_.lowest() <= result_.resolved && !merger_.HasReady()))
+      return Status::Ok();
     const auto before = merger_.Positions();
     const std::vector<ConsumedEvent> ready = merger_.Take();
     const auto end = ready.end();
@@ -180,7 +214,9 @@ class Consumer {
   EventMerger merger_;
   std::vector<ConsumedEvent> events_;
   std::set<TopicPartition> paused_;
+  std::map<TopicPartition, Ts> watermarks_;  // at the last look for those not in use
   SteadyTime next_discovery_;
+  SteadyTime next_stall_check_;
   ConsumerResult result_;
 };
 

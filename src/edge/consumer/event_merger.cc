@@ -1,6 +1,7 @@
 #include "edge/consumer/event_merger.h"
 
 #include <algorithm>
+#include <tuple>
 
 namespace cdc {
 namespace {
@@ -35,50 +36,65 @@ void EventMerger::Add(const TopicPartition& partition, int64_t offset,
     const Order order{ts, RankOf(event), sequence_++};
     waiting_.emplace(order, Waiting{std::move(event), &from, offset});
   }
-  AdvanceResolved();
 }
 
-void EventMerger::AdvanceResolved() {
-  if (partitions_.empty()) return;
-  Ts lowest = Ts::Max();
+void EventMerger::RaiseWatermark(const TopicPartition& partition, Ts ts) {
+  Partition& raised = partitions_.at(partition);
+  raised.watermark = std::max(raised.watermark, ts);
+}
+
+Ts EventMerger::lowest() const {
+  Ts lowest = partitions_.empty() ? Ts() : Ts::Max();
   for (const auto& [name, partition] : partitions_) lowest = std::min(lowest, partition.watermark);
-  resolved_ = std::max(resolved_, lowest);
+  return lowest;
+}
+
+Ts EventMerger::highest() const {
+  Ts highest;
+  for (const auto& [name, partition] : partitions_)
+    highest = std::max(highest, partition.watermark);
+  return highest;
 }
 
 std::vector<ConsumedEvent> EventMerger::Take() {
+  const Ts lowest = this->lowest();
+  resolved_ = std::max(resolved_, lowest);
   std::vector<ConsumedEvent> ready;
-  while (!waiting_.empty() && waiting_.begin()->first.ts <= resolved_) {
+  // All that were told of a schema change have told it by now.
+  std::set<std::tuple<Ts, std::string, std::string, std::string>> ddls;
+  while (!waiting_.empty() && waiting_.begin()->first.ts <= lowest) {
     Waiting& first = waiting_.begin()->second;
     auto& offsets = first.partition->waiting_offsets;
     offsets.erase(offsets.find(first.offset));
     const auto* ddl = std::get_if<ConsumedDdl>(&first.event);
-    const bool seen =
-        ddl != nullptr &&
-        !recent_ddls_.insert({ddl->commit_ts, ddl->schema, ddl->table, ddl->query}).second;
-    if (!seen) ready.push_back(std::move(first.event));
+    if (ddl == nullptr || ddls.insert({ddl->commit_ts, ddl->schema, ddl->table, ddl->query}).second)
+      ready.push_back(std::move(first.event));
     waiting_.erase(waiting_.begin());
   }
-  Ts lowest = resolved_;
-  for (const auto& [name, partition] : partitions_) lowest = std::min(lowest, partition.watermark);
-  std::erase_if(recent_ddls_, [&](const DdlKey& ddl) { return std::get<0>(ddl) <= lowest; });
   return ready;
 }
 
 std::map<TopicPartition, EventMerger::Position> EventMerger::Positions() const {
+  const Ts lowest = this->lowest();
   std::map<TopicPartition, Position> positions;
   for (const auto& [name, partition] : partitions_) {
     const auto& offsets = partition.waiting_offsets;
-    // The watermarks above resolved_ come again with what waits for them.
+    // The watermarks above the lowest come again with what waits for them.
     positions[name] = {
         offsets.empty() ? partition.next_offset : *offsets.begin(),
-        offsets.empty() ? partition.watermark : std::min(partition.watermark, resolved_)};
+        offsets.empty() ? partition.watermark : std::min(partition.watermark, lowest)};
   }
   return positions;
 }
 
+EventMerger::Reading EventMerger::ReadingOf(const TopicPartition& partition) const {
+  const Partition& of = partitions_.at(partition);
+  return {of.next_offset, of.watermark};
+}
+
 bool EventMerger::IsAhead(const TopicPartition& partition) const {
   const auto found = partitions_.find(partition);
-  return found != partitions_.end() && found->second.watermark > resolved_;
+  return found != partitions_.end() && found->second.watermark > lowest();
 }
 
 }  // namespace cdc

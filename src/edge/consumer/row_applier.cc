@@ -82,8 +82,9 @@ Connection::Outcome<DownstreamTable> Describe(Connection& connection, const Cons
 }  // namespace
 
 Result<std::unique_ptr<RowApplier>> RowApplier::Open(const Uri& uri, const std::string& time_zone,
-                                                     Clock& clock) {
+                                                     bool goes_on, Clock& clock) {
   RowWriterContext context;
+  if (goes_on) context.replayed_until = Ts::Max();
   ASSIGN_OR_RETURN(context.config, MySqlSinkConfig::Make(uri, ReplicaConfig{}, time_zone));
   context.clock = &clock;
   context.may_write = [] { return true; };

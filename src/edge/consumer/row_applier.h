@@ -24,9 +24,10 @@ namespace cdc {
 // Errors: those of the MySQL sink.
 class RowApplier {
  public:
-  // `time_zone`: the zone that TIMESTAMP values of the messages are in.
+  // `time_zone`: the zone that TIMESTAMP values of the messages are in. `goes_on`: a run before
+  // this one may have applied what it did not take note of.
   static Result<std::unique_ptr<RowApplier>> Open(const Uri& uri, const std::string& time_zone,
-                                                  Clock& clock);
+                                                  bool goes_on, Clock& clock);
 
   // In order; returns when all of it is durable.
   Status Apply(std::span<const ConsumedEvent> events, std::stop_token stop);

@@ -53,6 +53,17 @@ class RdKafkaReader final : public TopicReader {
     return Status::Ok();
   }
 
+  Result<bool> AtEnd(const std::string& topic, int32_t partition, int64_t next_offset) override {
+    int64_t begin = 0;
+    int64_t end = 0;
+    const auto error = rd_kafka_query_watermark_offsets(client_.get(), topic.c_str(), partition,
+                                                        &begin, &end, timeout_ms_);
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR)
+      return Unexpected(KafkaError(
+          error, Code::kDeadline, fmt::format("topic {} partition {}: its end", topic, partition)));
+    return next_offset >= end || begin == end;
+  }
+
   Status SetPaused(const std::string& topic, int32_t partition, bool paused) override {
     const PartitionListHandle list(rd_kafka_topic_partition_list_new(1));
     rd_kafka_topic_partition_list_add(list.get(), topic.c_str(), partition);

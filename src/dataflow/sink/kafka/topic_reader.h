@@ -36,6 +36,9 @@ class TopicReader {
   // From `offset` on; nullopt: from the first message there is.
   virtual Status Start(const std::string& topic, int32_t partition,
                        std::optional<int64_t> offset) = 0;
+  // Whether `next_offset` is behind the last message that is there now. kDeadline if brokers do not
+  // answer.
+  virtual Result<bool> AtEnd(const std::string& topic, int32_t partition, int64_t next_offset) = 0;
   virtual Status SetPaused(const std::string& topic, int32_t partition, bool paused) = 0;
   // The next message of any partition; nullopt if none came in time.
   virtual Result<std::optional<ReadMessage>> Poll(std::chrono::milliseconds timeout) = 0;

@@ -81,20 +81,51 @@ TEST_F(EventMergerTest, DropsWhatAPartitionRepeatsBelowItsWatermark) {
 TEST_F(EventMergerTest, AnEarlierWatermarkTakesNothingBack) {
   Add(kP0, {Watermark(8), Watermark(3)});
   Add(kP1, {Watermark(8)});
-  EXPECT_EQ(merger_.resolved(), Ts(8));
+  EXPECT_EQ(merger_.lowest(), Ts(8));
 }
 
-TEST_F(EventMergerTest, TakesOldRowsOfAPartitionThatCameLate) {
+TEST_F(EventMergerTest, APartitionThatCameLatePutsItsOwnOldEventsInOrderFirst) {
   Add(kP0, {Watermark(8)});
   Add(kP1, {Watermark(8)});
+  EXPECT_EQ(Notation(merger_.Take()), "");
+  const TopicPartition late0{"u", 0}, late1{"u", 1};
+  merger_.AddPartition(late0, 0, Ts());
+  merger_.AddPartition(late1, 0, Ts());
+  Add(late0, {Row(3, "old"), Ddl(5, "q"), Row(6, "new"), Watermark(7)});
+  EXPECT_EQ(Notation(merger_.Take()), "") << "the other has rows of before the schema change";
+  Add(late1, {Row(4, "old"), Ddl(5, "q"), Watermark(7)});
+  EXPECT_EQ(Notation(merger_.Take()), "3:old 4:old 5!q 6:new");
+  EXPECT_EQ(merger_.resolved(), Ts(8)) << "never goes back";
+}
+
+TEST_F(EventMergerTest, HoldsTheOthersForOneThatCameLate) {
+  Add(kP0, {Row(9, "a"), Watermark(10)});
+  Add(kP1, {Watermark(10)});
   const TopicPartition late{"u", 0};
   merger_.AddPartition(late, 0, Ts());
-  Add(late, {Row(5, "late")});
-  EXPECT_EQ(Notation(merger_.Take()), "5:late");
-  EXPECT_EQ(merger_.resolved(), Ts(8));
-  Add(kP0, {Watermark(9)});
-  Add(kP1, {Watermark(9)});
-  EXPECT_EQ(merger_.resolved(), Ts(8)) << "the new partition's watermark counts, too";
+  EXPECT_EQ(Notation(merger_.Take()), "");
+  Add(late, {Row(8, "b"), Watermark(9)});
+  EXPECT_EQ(Notation(merger_.Take()), "8:b 9:a");
+}
+
+TEST_F(EventMergerTest, GoesOnWithoutWatermarksOfATopicThatIsNotInUse) {
+  Add(kP0, {Watermark(8)});
+  Add(kP1, {Row(5, "a"), Row(11, "b"), Watermark(12)});
+  EXPECT_EQ(merger_.ReadingOf(kP0).next_offset, 1);
+  EXPECT_EQ(merger_.highest(), Ts(12));
+  merger_.RaiseWatermark(kP0, Ts(12));
+  EXPECT_EQ(Notation(merger_.Take()), "5:a 11:b");
+  EXPECT_EQ(merger_.Positions().at(kP0).watermark, Ts(12));
+  merger_.RaiseWatermark(kP0, Ts(10));
+  EXPECT_EQ(merger_.lowest(), Ts(12));
+}
+
+TEST_F(EventMergerTest, ReadsAgainWhatIsReadyUntilItIsTaken) {
+  Add(kP0, {Row(5, "a"), Watermark(10)});
+  Add(kP1, {Watermark(10)});
+  EXPECT_EQ(merger_.Positions().at(kP0).offset, 0);
+  merger_.Take();
+  EXPECT_EQ(merger_.Positions().at(kP0).offset, 2);
 }
 
 TEST_F(EventMergerTest, TellsWhereToReadOn) {
