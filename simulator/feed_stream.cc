@@ -1,5 +1,6 @@
 #include "simulator/feed_stream.h"
 
+#include <atomic>
 #include <utility>
 
 namespace cdc {
@@ -7,6 +8,11 @@ namespace {
 // TiKV sends up to 6 MiB; large enough for the cost of a message not to matter.
 constexpr size_t kMessageBytes = 1 << 20;
 }  // namespace
+
+uint64_t FeedStream::NextNumber() {
+  static std::atomic<uint64_t> last{0};
+  return ++last;
+}
 
 void FeedStream::SealLocked() {
   if (open_.empty()) return;

@@ -3,6 +3,7 @@
 
 #include <condition_variable>
 #include <deque>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <stop_token>
@@ -21,6 +22,13 @@ class FeedStream {
   explicit FeedStream(uint64_t store) : store_(store) {}
 
   uint64_t store() const { return store_; }
+  // The same order in every run of a simulation, unlike that of addresses.
+  struct Older {
+    bool operator()(const std::shared_ptr<FeedStream>& a,
+                    const std::shared_ptr<FeedStream>& b) const {
+      return a->number_ < b->number_;
+    }
+  };
   void Append(std::string_view events);
   void Append(std::string&& events);  // large ones become a message without being copied
   void AppendResolved(std::string_view resolved);
@@ -36,7 +44,9 @@ class FeedStream {
 
  private:
   void SealLocked();
+  static uint64_t NextNumber();
 
+  const uint64_t number_ = NextNumber();
   const uint64_t store_;
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable_any filled_;

@@ -105,6 +105,8 @@ class SimCluster : private MvccObserver {
   bool Transact(const std::vector<SimMutation>& mutations, bool one_phase, Ts start_ts);
   // Prewrites and goes away.
   void LeaveLocks(const std::vector<SimMutation>& mutations, uint64_t ttl_ms);
+  // For simulations, whose clients do without regions. What `act` changes is sent.
+  void Apply(const std::function<void(MvccStore&)>& act);
   std::optional<std::string> Read(const std::string& key, Ts ts);
   // Calls `visit` for what is visible at `ts`, in steps between which others get their turn.
   void Snapshot(const KeyRange& range, Ts ts,
@@ -213,7 +215,7 @@ class SimCluster : private MvccObserver {
   RegionMap regions_;
   MvccStore store_;
   std::vector<bool> store_up_;
-  std::map<std::shared_ptr<FeedStream>, Downstreams> streams_;
+  std::map<std::shared_ptr<FeedStream>, Downstreams, FeedStream::Older> streams_;
   std::vector<Downstream*> dirty_;
   std::map<std::string, SyntheticTable*> synthetic_;  // by first key
   uint64_t registrations_ = 0;

@@ -83,6 +83,12 @@ void SimCluster::LeaveLocks(const std::vector<SimMutation>& mutations, uint64_t 
   FlushDirty();
 }
 
+void SimCluster::Apply(const std::function<void(MvccStore&)>& act) {
+  std::lock_guard lock(mutex_);
+  act(store_);
+  FlushDirty();
+}
+
 std::optional<std::string> SimCluster::Read(const std::string& key, Ts ts) {
   std::lock_guard lock(mutex_);
   const auto it = store_.keys().find(key);

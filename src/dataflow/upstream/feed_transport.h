@@ -1,21 +1,13 @@
 // The EventFeed streams to one store. Private to the folder: it includes gRPC's headers.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
-#include <thread>
-#include <variant>
 
-#include <grpcpp/alarm.h>
-#include <grpcpp/generic/generic_stub.h>
-#include <grpcpp/grpcpp.h>
-
-#include "base/memory_quota.h"
+#include <grpcpp/support/status.h>
 
 namespace cdc {
 
@@ -33,68 +25,20 @@ class FeedTransportHandler {
   virtual void OnClosed(StreamId id, const grpc::Status& status, bool received) = 0;
 };
 
-// One thread does the I/O of all streams and never waits for anything else, so that pings are
-// answered while the consumer is slow. Reads stop while more than the quota, or a whole that it is
-// part of, is not yet consumed: flow control then holds the store back. Whatever others hold, there
-// may be one message. All methods are thread-safe and do not block.
+// Reads stop while more than the quota of what was received, or a whole that it is part of, is not
+// yet consumed: flow control then holds the store back. Whatever others hold, there may be one
+// message. All methods are thread-safe and do not block.
 class FeedTransport {
  public:
   enum class Method { kEventFeed, kEventFeedV2 };
 
-  FeedTransport(std::shared_ptr<grpc::Channel> channel, FeedTransportHandler* handler,
-                std::shared_ptr<MemoryQuota> received);
-  ~FeedTransport();  // cancels all streams; no call of the handler after it
+  virtual ~FeedTransport() = default;  // cancels all streams; no call of the handler after it
 
-  void Open(StreamId id, Method method);
-  void Send(StreamId id, std::string request);  // a serialized ChangeDataRequest
-  void Close(StreamId id);  // messages on their way to the handler may still come
-  void Consumed(size_t bytes);
-
- private:
-  class Stream;
-  struct OpenCommand {
-    StreamId id;
-    Method method;
-  };
-  struct SendCommand {
-    StreamId id;
-    std::string request;
-  };
-  struct CloseCommand {
-    StreamId id;
-  };
-  struct ConsumedCommand {
-    size_t bytes;
-  };
-  using Command = std::variant<OpenCommand, SendCommand, CloseCommand, ConsumedCommand>;
-
-  void Post(Command command);
-  void Run();
-  bool ExecutePosted();  // false: asked to stop
-  void Execute(OpenCommand command);
-  void Execute(SendCommand command);
-  void Execute(CloseCommand command);
-  void Execute(ConsumedCommand command);
-  Stream* Find(StreamId id);
-  bool HasRoom() const;
-
-  const std::shared_ptr<MemoryQuota> quota_;
-  grpc::GenericStub stub_;
-  FeedTransportHandler* const handler_;
-  grpc::CompletionQueue queue_;
-
-  // Of the thread:
-  std::map<Stream*, std::unique_ptr<Stream>> streams_;  // those that end are still in here
-  std::map<StreamId, Stream*> by_id_;
-  QuotaHold received_;  // not yet consumed
-
-  std::mutex mutex_;  // guards all below
-  std::deque<Command> commands_;
-  bool stopping_ = false;
-  bool woken_ = false;  // the alarm is set
-  grpc::Alarm alarm_;
-
-  std::thread thread_;  // last: uses all above
+  virtual void Open(StreamId id, Method method) = 0;
+  virtual void Send(StreamId id, std::string request) = 0;  // a serialized ChangeDataRequest
+  // Messages on their way to the handler may still come.
+  virtual void Close(StreamId id) = 0;
+  virtual void Consumed(size_t bytes) = 0;
 };
 
 }  // namespace cdc

@@ -148,9 +148,8 @@ Result<LockResolver::Check> LockResolver::CheckPrimary(const kvrpcpb::LockInfo& 
     request.set_force_sync_commit(force_sync);
     request.set_resolving_pessimistic_lock(IsPessimistic(lock));
     request.set_verify_is_primary(true);
-    ASSIGN_OR_RETURN(auto response,
-                     rpc_.Send(*region, "CheckTxnStatus", &tikvpb::Tikv::Stub::KvCheckTxnStatus,
-                               &request, retry));
+    ASSIGN_OR_RETURN(auto response, rpc_.Send(*region, "CheckTxnStatus",
+                                              &TiKvStub::KvCheckTxnStatus, &request, retry));
     if (!response) continue;
     if (response->has_error()) {
       if (response->error().has_txn_not_found()) return Check::kTxnNotFound;
@@ -178,9 +177,8 @@ Result<LockResolver::Secondaries> LockResolver::CheckSecondaries(const kvrpcpb::
       kvrpcpb::CheckSecondaryLocksRequest request;
       request.set_start_version(primary.lock_version());
       for (const std::string& key : keys) request.add_keys(key);
-      ASSIGN_OR_RETURN(auto response,
-                       rpc_.Send(*region, "CheckSecondaryLocks",
-                                 &tikvpb::Tikv::Stub::KvCheckSecondaryLocks, &request, retry));
+      ASSIGN_OR_RETURN(auto response, rpc_.Send(*region, "CheckSecondaryLocks",
+                                                &TiKvStub::KvCheckSecondaryLocks, &request, retry));
       if (!response) {
         left.insert(left.end(), keys.begin(), keys.end());
         continue;
@@ -236,9 +234,8 @@ Status LockResolver::ResolveKeys(Ts start_ts, Ts commit_ts, std::vector<std::str
       request.set_start_version(start_ts.raw());
       request.set_commit_version(commit_ts.raw());
       for (const std::string& key : group) request.add_keys(key);
-      ASSIGN_OR_RETURN_STATUS(
-          auto response,
-          rpc_.Send(*region, "ResolveLock", &tikvpb::Tikv::Stub::KvResolveLock, &request, retry));
+      ASSIGN_OR_RETURN_STATUS(auto response, rpc_.Send(*region, "ResolveLock",
+                                                       &TiKvStub::KvResolveLock, &request, retry));
       if (!response) {
         keys.insert(keys.end(), group.begin(), group.end());
       } else if (response->has_error()) {
@@ -255,9 +252,8 @@ Status LockResolver::ResolveRegionOf(const kvrpcpb::LockInfo& lock, Ts commit_ts
     kvrpcpb::ResolveLockRequest request;
     request.set_start_version(lock.lock_version());
     request.set_commit_version(commit_ts.raw());
-    ASSIGN_OR_RETURN_STATUS(
-        auto response,
-        rpc_.Send(*region, "ResolveLock", &tikvpb::Tikv::Stub::KvResolveLock, &request, retry));
+    ASSIGN_OR_RETURN_STATUS(auto response, rpc_.Send(*region, "ResolveLock",
+                                                     &TiKvStub::KvResolveLock, &request, retry));
     if (!response) continue;
     return response->has_error() ? KeyFailed("ResolveLock", response->error()) : Status::Ok();
   }
@@ -271,9 +267,9 @@ Status LockResolver::RollbackPessimistic(const kvrpcpb::LockInfo& lock, Retry* r
     const uint64_t for_update = lock.lock_for_update_ts();
     request.set_for_update_ts(for_update != 0 ? for_update : Ts::Max().raw());
     request.add_keys(lock.key());
-    ASSIGN_OR_RETURN_STATUS(auto response,
-                            rpc_.Send(*region, "PessimisticRollback",
-                                      &tikvpb::Tikv::Stub::KVPessimisticRollback, &request, retry));
+    ASSIGN_OR_RETURN_STATUS(
+        auto response, rpc_.Send(*region, "PessimisticRollback", &TiKvStub::KVPessimisticRollback,
+                                 &request, retry));
     if (!response) continue;
     if (response->errors().empty()) return Status::Ok();
     return KeyFailed("PessimisticRollback", response->errors(0));
@@ -307,8 +303,8 @@ Result<std::vector<kvrpcpb::LockInfo>> LockResolver::ScanLocks(const KeyRange& r
     request.set_start_key(at);
     request.set_end_key(last ? range.end : region->end_key);
     request.set_limit(std::min<uint32_t>(kScanLockPage, static_cast<uint32_t>(limit)));
-    ASSIGN_OR_RETURN(auto response, rpc_.Send(*region, "ScanLock", &tikvpb::Tikv::Stub::KvScanLock,
-                                              &request, retry));
+    ASSIGN_OR_RETURN(auto response,
+                     rpc_.Send(*region, "ScanLock", &TiKvStub::KvScanLock, &request, retry));
     if (!response) continue;
     if (response->has_error()) return Unexpected(KeyFailed("ScanLock", response->error()));
     const auto found = static_cast<uint32_t>(response->locks_size());

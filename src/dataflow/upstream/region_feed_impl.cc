@@ -20,12 +20,12 @@ constexpr size_t kLocksAtOnce = 1024;
 }  // namespace
 
 RegionFeedImpl::RegionFeedImpl(const RegionFeedConfig& config, PdClient& pd, RegionCache& regions,
-                               ChannelPool& channels, TiKvRpc& rpc, LockResolver& locks,
+                               StoreNetwork& network, TiKvRpc& rpc, LockResolver& locks,
                                Clock& clock)
     : config_(config),
       pd_(pd),
       regions_(regions),
-      channels_(channels),
+      network_(network),
       rpc_(rpc),
       locks_(locks),
       clock_(clock),
@@ -223,7 +223,7 @@ Result<StoreWorker*> RegionFeedImpl::WorkerOf(StoreId store) {
                                    .received_quota = config_.received_quota,
                                    .prewrite_quota = config_.prewrite_quota,
                                    .spill = config_.spill};
-  worker = std::make_unique<StoreWorker>(config, channels_.Get(address),
+  worker = std::make_unique<StoreWorker>(config, network_, address,
                                          static_cast<StoreWorkerHost&>(*this), clock_);
   return worker.get();
 }

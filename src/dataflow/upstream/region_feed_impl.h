@@ -22,7 +22,7 @@ class RegionFeedImpl : public RegionFeed, private StoreWorkerHost {
  public:
   // All references outlive the feed.
   RegionFeedImpl(const RegionFeedConfig& config, PdClient& pd, RegionCache& regions,
-                 ChannelPool& channels, TiKvRpc& rpc, LockResolver& locks, Clock& clock);
+                 StoreNetwork& network, TiKvRpc& rpc, LockResolver& locks, Clock& clock);
   ~RegionFeedImpl() override;
 
   SubscriptionId Subscribe(const Span& span, Ts checkpoint, FeedListener* listener,
@@ -67,7 +67,7 @@ class RegionFeedImpl : public RegionFeed, private StoreWorkerHost {
   const RegionFeedConfig config_;
   PdClient& pd_;
   RegionCache& regions_;
-  ChannelPool& channels_;
+  StoreNetwork& network_;
   TiKvRpc& rpc_;
   LockResolver& locks_;
   Clock& clock_;

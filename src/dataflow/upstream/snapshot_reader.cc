@@ -21,7 +21,7 @@ Result<std::optional<std::string>> TiKvSnapshotReader::Get(std::string_view user
     request.set_version(ts.raw());
     request.mutable_context()->mutable_resolved_locks()->Add(ignored.begin(), ignored.end());
     ASSIGN_OR_RETURN(auto response,
-                     rpc_.Send(*region, "KvGet", &tikvpb::Tikv::Stub::KvGet, &request, &retry));
+                     rpc_.Send(*region, "KvGet", &TiKvStub::KvGet, &request, &retry));
     if (!response) continue;
     if (response->error().has_locked()) {
       RETURN_UNEXPECTED_IF_ERROR(Unblock({response->error().locked()}, ts, &ignored, &retry));
@@ -53,8 +53,8 @@ Status TiKvSnapshotReader::Scan(
     request.set_version(ts.raw());
     request.mutable_context()->set_not_fill_cache(true);
     request.mutable_context()->mutable_resolved_locks()->Add(ignored.begin(), ignored.end());
-    ASSIGN_OR_RETURN_STATUS(
-        auto response, rpc_.Send(*region, "KvScan", &tikvpb::Tikv::Stub::KvScan, &request, &retry));
+    ASSIGN_OR_RETURN_STATUS(auto response,
+                            rpc_.Send(*region, "KvScan", &TiKvStub::KvScan, &request, &retry));
     if (!response) continue;
     std::vector<kvrpcpb::LockInfo> locks;
     if (response->error().has_locked()) {

@@ -31,7 +31,7 @@ bool Within(const Region& region, const KeyRange& range) {
 
 }  // namespace
 
-StoreWorker::StoreWorker(const Config& config, std::shared_ptr<grpc::Channel> channel,
+StoreWorker::StoreWorker(const Config& config, StoreNetwork& network, const std::string& address,
                          StoreWorkerHost& host, Clock& clock)
     : config_(config),
       host_(host),
@@ -41,8 +41,8 @@ StoreWorker::StoreWorker(const Config& config, std::shared_ptr<grpc::Channel> ch
           config.prewrite_quota ? config.prewrite_quota->bytes_max() : SIZE_MAX,
           config.prewrite_quota)),
       next_extra_request_(kFirstExtraRequest),
-      transport_(std::make_unique<FeedTransport>(
-          std::move(channel), static_cast<FeedTransportHandler*>(this),
+      transport_(network.OpenFeed(
+          address, static_cast<FeedTransportHandler*>(this),
           std::make_shared<MemoryQuota>(kReceivedBytesMax, config.received_quota))),
       thread_([this] { Run(); }) {}
 

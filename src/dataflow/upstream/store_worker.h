@@ -19,6 +19,7 @@
 #include "dataflow/upstream/feed_transport.h"
 #include "dataflow/upstream/matcher.h"
 #include "dataflow/upstream/metrics.h"
+#include "dataflow/upstream/store_network.h"
 #include "dataflow/upstream/subscription.h"
 
 namespace cdc {
@@ -51,8 +52,8 @@ class StoreWorker : private FeedTransportHandler {
     std::shared_ptr<MemoryQuota> prewrite_quota;
     SpillStore* spill = nullptr;
   };
-  StoreWorker(const Config& config, std::shared_ptr<grpc::Channel> channel, StoreWorkerHost& host,
-              Clock& clock);
+  StoreWorker(const Config& config, StoreNetwork& network, const std::string& address,
+              StoreWorkerHost& host, Clock& clock);
   ~StoreWorker() override;  // ends all streams; a listener's call under way is waited for
 
   void Register(SubscriptionRef subscription, Subscription::Assignment assignment);

@@ -1,4 +1,5 @@
 #include "dataflow/upstream/grpc_pd_client.h"
+#include "dataflow/upstream/grpc_store_network.h"
 #include "dataflow/upstream/lock_cleaner.h"
 #include "dataflow/upstream/region_feed_impl.h"
 #include "dataflow/upstream/snapshot_reader_impl.h"
@@ -12,16 +13,15 @@ constexpr size_t kLocksAtOnce = 1024;
 // The composition of this folder; members in order of dependence.
 class TiKvClientImpl : public TiKvClient, public LockCleaner {
  public:
-  TiKvClientImpl(std::unique_ptr<PdClient> pd,
-                 std::shared_ptr<grpc::ChannelCredentials> credentials,
+  TiKvClientImpl(std::unique_ptr<PdClient> pd, std::unique_ptr<StoreNetwork> network,
                  const RegionFeedConfig& config, Clock& clock)
       : pd_(std::move(pd)),
         regions_(*pd_),
-        channels_(std::move(credentials), ChannelPool::Peer::kTiKv),
-        rpc_(regions_, channels_, calls_, clock, pd_->cluster_id()),
+        network_(std::move(network)),
+        rpc_(regions_, *network_, calls_, clock, pd_->cluster_id()),
         locks_(rpc_, *pd_),
         snapshot_(rpc_, locks_, *pd_),
-        feed_(config, *pd_, regions_, channels_, rpc_, locks_, clock) {}
+        feed_(config, *pd_, regions_, *network_, rpc_, locks_, clock) {}
 
   ~TiKvClientImpl() override {
     pd_->Shutdown();  // so that the feed's threads do not wait for an answer
@@ -47,7 +47,7 @@ class TiKvClientImpl : public TiKvClient, public LockCleaner {
  private:
   const std::unique_ptr<PdClient> pd_;
   RegionCache regions_;
-  ChannelPool channels_;
+  const std::unique_ptr<StoreNetwork> network_;
   CallRegistry calls_;
   TiKvRpc rpc_;
   LockResolver locks_;
@@ -57,12 +57,18 @@ class TiKvClientImpl : public TiKvClient, public LockCleaner {
 
 }  // namespace
 
+std::unique_ptr<TiKvClient> MakeTiKvClient(std::unique_ptr<PdClient> pd,
+                                           std::unique_ptr<StoreNetwork> network,
+                                           const RegionFeedConfig& config, Clock& clock) {
+  return std::make_unique<TiKvClientImpl>(std::move(pd), std::move(network), config, clock);
+}
+
 Result<std::unique_ptr<TiKvClient>> TiKvClient::Open(std::vector<std::string> pd_endpoints,
                                                      const TlsConfig& tls,
                                                      const RegionFeedConfig& config, Clock& clock) {
   ASSIGN_OR_RETURN(auto credentials, MakeCredentials(tls));
   ASSIGN_OR_RETURN(auto pd, PdClient::Open(std::move(pd_endpoints), tls, clock));
-  return std::make_unique<TiKvClientImpl>(std::move(pd), std::move(credentials), config, clock);
+  return MakeTiKvClient(std::move(pd), MakeGrpcStoreNetwork(std::move(credentials)), config, clock);
 }
 
 }  // namespace cdc

@@ -19,9 +19,9 @@ Result<RegionRef> TiKvRpc::Locate(std::string_view user_key, Retry* retry) {
   }
 }
 
-Result<std::unique_ptr<tikvpb::Tikv::Stub>> TiKvRpc::Stub(const Region& region) {
+Result<std::unique_ptr<TiKvStub>> TiKvRpc::Stub(const Region& region) {
   ASSIGN_OR_RETURN(std::string address, regions_.StoreAddress(region.leader_store));
-  return tikvpb::Tikv::NewStub(channels_.Get(address));
+  return network_.OpenStub(address);
 }
 
 void TiKvRpc::FillContext(const Region& region, kvrpcpb::Context* context) const {

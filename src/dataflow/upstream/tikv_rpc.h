@@ -10,7 +10,7 @@
 #include "base/backoff.h"
 #include "dataflow/upstream/grpc_support.h"
 #include "dataflow/upstream/region_cache.h"
-#include "tikv/tikvpb.grpc.pb.h"
+#include "dataflow/upstream/store_network.h"
 
 namespace cdc {
 
@@ -38,17 +38,16 @@ class Retry {
 // Thread-safe.
 class TiKvRpc {
  public:
-  TiKvRpc(RegionCache& regions, ChannelPool& channels, CallRegistry& calls, Clock& clock,
+  TiKvRpc(RegionCache& regions, StoreNetwork& network, CallRegistry& calls, Clock& clock,
           uint64_t cluster_id)
       : regions_(regions),
-        channels_(channels),
+        network_(network),
         calls_(calls),
         clock_(clock),
         cluster_id_(cluster_id) {}
 
   template <typename Request, typename Response>
-  using Method = grpc::Status (tikvpb::Tikv::Stub::*)(grpc::ClientContext*, const Request&,
-                                                      Response*);
+  using Method = grpc::Status (TiKvStub::*)(grpc::ClientContext*, const Request&, Response*);
 
   Retry StartRetry(Duration total) { return Retry(clock_, calls_.stop_token(), total); }
   // Tries again while PD does not know of a split or merge that we have heard of.
@@ -87,7 +86,7 @@ class TiKvRpc {
  private:
   static constexpr Duration kTryTimeout = 20s;
 
-  Result<std::unique_ptr<tikvpb::Tikv::Stub>> Stub(const Region& region);
+  Result<std::unique_ptr<TiKvStub>> Stub(const Region& region);
   void FillContext(const Region& region, kvrpcpb::Context* context) const;
   Status StoreFailed(const Region& region, const Status& why, Retry* retry);
   Status CallFailed(const Region& region, std::string_view what, const grpc::Status& status,
@@ -96,7 +95,7 @@ class TiKvRpc {
                       Retry* retry);
 
   RegionCache& regions_;
-  ChannelPool& channels_;
+  StoreNetwork& network_;
   CallRegistry& calls_;
   Clock& clock_;
   const uint64_t cluster_id_;

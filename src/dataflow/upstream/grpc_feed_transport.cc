@@ -1,4 +1,4 @@
-#include "dataflow/upstream/feed_transport.h"
+#include "dataflow/upstream/grpc_feed_transport.h"
 
 #include <cstring>
 #include <utility>
@@ -41,7 +41,7 @@ std::pair<std::shared_ptr<const void>, std::string_view> Flatten(grpc::ByteBuffe
 
 // One stream, as the completions of its operations drive it. Each operation that is under way has
 // its own tag; the stream may go only when none is left.
-class FeedTransport::Stream {
+class GrpcFeedTransport::Stream {
  public:
   enum class Op { kStart, kRead, kWrite, kFinish };
   struct Tag {
@@ -49,7 +49,8 @@ class FeedTransport::Stream {
     Op op;
   };
 
-  Stream(FeedTransport& transport, StreamId id, Method method) : transport_(transport), id_(id) {
+  Stream(GrpcFeedTransport& transport, StreamId id, Method method)
+      : transport_(transport), id_(id) {
     const bool v2 = method == Method::kEventFeedV2;
     if (v2) context_.AddMetadata("features", "stream-multiplexing");
     rpc_ =
@@ -130,7 +131,7 @@ class FeedTransport::Stream {
     transport_.handler_->OnMessage(id_, std::move(owner), bytes);
   }
 
-  FeedTransport& transport_;
+  GrpcFeedTransport& transport_;
   const StreamId id_;
   grpc::ClientContext context_;
   std::unique_ptr<grpc::GenericClientAsyncReaderWriter> rpc_;
@@ -149,15 +150,16 @@ class FeedTransport::Stream {
   bool silent_ = false;
 };
 
-FeedTransport::FeedTransport(std::shared_ptr<grpc::Channel> channel, FeedTransportHandler* handler,
-                             std::shared_ptr<MemoryQuota> received)
+GrpcFeedTransport::GrpcFeedTransport(std::shared_ptr<grpc::Channel> channel,
+                                     FeedTransportHandler* handler,
+                                     std::shared_ptr<MemoryQuota> received)
     : quota_(std::move(received)),
       stub_(std::move(channel)),
       handler_(handler),
       received_(quota_),
       thread_([this] { Run(); }) {}
 
-FeedTransport::~FeedTransport() {
+GrpcFeedTransport::~GrpcFeedTransport() {
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -167,14 +169,14 @@ FeedTransport::~FeedTransport() {
   thread_.join();
 }
 
-void FeedTransport::Open(StreamId id, Method method) { Post(OpenCommand{id, method}); }
-void FeedTransport::Send(StreamId id, std::string request) {
+void GrpcFeedTransport::Open(StreamId id, Method method) { Post(OpenCommand{id, method}); }
+void GrpcFeedTransport::Send(StreamId id, std::string request) {
   Post(SendCommand{id, std::move(request)});
 }
-void FeedTransport::Close(StreamId id) { Post(CloseCommand{id}); }
-void FeedTransport::Consumed(size_t bytes) { Post(ConsumedCommand{bytes}); }
+void GrpcFeedTransport::Close(StreamId id) { Post(CloseCommand{id}); }
+void GrpcFeedTransport::Consumed(size_t bytes) { Post(ConsumedCommand{bytes}); }
 
-void FeedTransport::Post(Command command) {
+void GrpcFeedTransport::Post(Command command) {
   std::lock_guard lock(mutex_);
   commands_.push_back(std::move(command));
   if (woken_) return;
@@ -182,7 +184,7 @@ void FeedTransport::Post(Command command) {
   alarm_.Set(&queue_, gpr_now(GPR_CLOCK_MONOTONIC), nullptr);  // a null tag: look at commands_
 }
 
-void FeedTransport::Run() {
+void GrpcFeedTransport::Run() {
   void* tag = nullptr;
   bool ok = false;
   bool stopping = false;
@@ -210,7 +212,7 @@ void FeedTransport::Run() {
   }
 }
 
-bool FeedTransport::ExecutePosted() {
+bool GrpcFeedTransport::ExecutePosted() {
   std::deque<Command> commands;
   {
     std::lock_guard lock(mutex_);
@@ -224,23 +226,23 @@ bool FeedTransport::ExecutePosted() {
   return true;
 }
 
-FeedTransport::Stream* FeedTransport::Find(StreamId id) {
+GrpcFeedTransport::Stream* GrpcFeedTransport::Find(StreamId id) {
   const auto it = by_id_.find(id);
   return it == by_id_.end() ? nullptr : it->second;
 }
 
-void FeedTransport::Execute(OpenCommand command) {
+void GrpcFeedTransport::Execute(OpenCommand command) {
   auto stream = std::make_unique<Stream>(*this, command.id, command.method);
   by_id_[command.id] = stream.get();
   Stream* const key = stream.get();
   streams_.emplace(key, std::move(stream));
 }
 
-void FeedTransport::Execute(SendCommand command) {
+void GrpcFeedTransport::Execute(SendCommand command) {
   if (Stream* stream = Find(command.id)) stream->Send(std::move(command.request));
 }
 
-void FeedTransport::Execute(CloseCommand command) {
+void GrpcFeedTransport::Execute(CloseCommand command) {
   Stream* stream = Find(command.id);
   if (!stream) return;
   by_id_.erase(command.id);
@@ -251,9 +253,9 @@ void FeedTransport::Execute(CloseCommand command) {
 
 // What was received here is consumed sometime, and then looked at again; so it may wait for that,
 // and not for what others consume.
-bool FeedTransport::HasRoom() const { return received_.bytes() == 0 || !quota_->Exceeded(); }
+bool GrpcFeedTransport::HasRoom() const { return received_.bytes() == 0 || !quota_->Exceeded(); }
 
-void FeedTransport::Execute(ConsumedCommand command) {
+void GrpcFeedTransport::Execute(ConsumedCommand command) {
   CDC_CHECK(command.bytes <= received_.bytes(), "{} of {}", command.bytes, received_.bytes());
   received_.Set(received_.bytes() - command.bytes);
   if (!HasRoom()) return;
