@@ -71,7 +71,7 @@ def measure(directory: Path, upstream: Playground) -> dict:
             "each": [round(share, 2) for share in shares],
             "owner": [node.is_owner() for node in cluster.nodes].index(True),
             "etcd_writes_per_s": round((etcd.revision(upstream.pd) - writes) / took, 1),
-            "peak_rss_mib": round(max(usage.peak_rss_mib for usage in after)),
+            "rss_mib": round(max(usage.peak_rss_mib for usage in after)),
         }
     finally:
         cluster.stop()

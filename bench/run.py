@@ -59,14 +59,18 @@ def main() -> int:
 
     print(f"machine: {machine()}")
     # pylint: disable=import-outside-toplevel
+    import allocations
     import drain
     import feed
+    import growth
     import idle
     import kafka
     import memory
+    import sink
     with open(HERE / "results.jsonl", "a", encoding="utf-8") as out:
         for run in (lambda: native(args.build, only), lambda: drain.run(args.rows, only), lambda: kafka.run(args.rows, only),
-                    lambda: feed.run(only), lambda: idle.run(only), lambda: memory.run(asked_for)):
+                    lambda: feed.run(only), lambda: allocations.run(only), lambda: sink.run(only), lambda: idle.run(only),
+                    lambda: growth.run(asked_for), lambda: memory.run(asked_for)):
             for result in run():
                 show(result)
                 result["machine"], result["at"] = machine(), int(time.time())

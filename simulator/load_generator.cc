@@ -20,6 +20,7 @@ Result<uint64_t> LoadGenerator::Start(const LoadSpec& spec) {
                                                               {"huge", &LoadGenerator::Huge},
                                                               {"bank", &LoadGenerator::Bank},
                                                               {"oltp", &LoadGenerator::Oltp},
+                                                              {"timed", &LoadGenerator::Timed},
                                                               {"hot", &LoadGenerator::Oltp}};
   auto load = std::make_unique<Load>();
   load->spec = spec;
@@ -34,7 +35,7 @@ Result<uint64_t> LoadGenerator::Start(const LoadSpec& spec) {
       at->done = true;
     });
   } else {
-    return Error(Code::kUnexpected, "no load {}: backlog, stream, huge, bank, oltp or hot",
+    return Error(Code::kUnexpected, "no load {}: backlog, stream, huge, bank, oltp, timed or hot",
                  spec.kind);
   }
   std::lock_guard lock(mutex_);
@@ -164,6 +165,23 @@ void LoadGenerator::Bank(Load& load, std::stop_token stop) {
           {{from, EncodeLoadRow(DecodeLoadRow(*left).first - amount, tables_.text_bytes())},
            {to, EncodeLoadRow(DecodeLoadRow(*right).first + amount, tables_.text_bytes())}},
           start_ts);
+  }
+}
+
+// New rows that say when their transaction began: `k` is the millisecond of the day.
+void LoadGenerator::Timed(Load& load, std::stop_token stop) {
+  constexpr uint64_t kDayMs = 86'400'000;
+  const SteadyTime since = SystemClock().Now();
+  const size_t tables = TableCount(load.spec);
+  for (uint64_t n = 0; Continue(load, since, stop);) {
+    const Ts start_ts = cluster_.oracle().Next();
+    const auto k = static_cast<int32_t>(start_ts.unix_ms() % kDayMs);
+    std::vector<SimMutation> mutations;
+    for (uint64_t i = 0; i < load.spec.txn_rows; ++i, ++n) {
+      mutations.push_back({RecordKey(tables_.id(n % tables), tables_.Handle(n / tables)),
+                           EncodeLoadRow(k, tables_.text_bytes())});
+    }
+    Write(load, mutations, start_ts);
   }
 }
 

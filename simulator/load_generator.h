@@ -62,6 +62,7 @@ class LoadGenerator {
   void Huge(Load& load, std::stop_token stop);
   void Bank(Load& load, std::stop_token stop);
   void Oltp(Load& load, std::stop_token stop);
+  void Timed(Load& load, std::stop_token stop);
   bool Write(Load& load, const std::vector<SimMutation>& mutations, Ts start_ts);
   size_t TableCount(const LoadSpec& spec) const;
 
