@@ -51,6 +51,14 @@ SEEDS ?= 1..1000
 simulate: build ## clusters on a virtual clock, one per seed (SEEDS=a..b); prints the seeds that fail
 	$(BUILD)/bin/control_simulation --seeds $(SEEDS) --jobs $(JOBS)
 
+.PHONY: simulate-data
+simulate-data: build ## the dataflow over simulated stores with faults, one story per seed (SEEDS=a..b)
+	$(BUILD)/bin/data_simulation --seeds $(SEEDS) --jobs $(JOBS)
+
+.PHONY: soak
+soak: build ## everything random for SOAK_MINUTES (20), then compared; SOAK_SEED=N repeats loads and faults
+	$(PYTHON) tests/soak/soak.py
+
 .PHONY: test-playground
 test-playground: deps ## the playground's own tests
 	cd playground && CGO_ENABLED=0 go vet ./... && CGO_ENABLED=0 go test ./...
