@@ -29,7 +29,14 @@ type options struct {
 	RegionSizeMiB int64         // 0: never split by size
 
 	PDPort, PDPeerPort, StorePort, ControlPort, TiDBPort, TiDBStatusPort uint // 0: a free one
+
+	// PEM files. Given, PD and the store serve TLS too, on ports of its own, to
+	// clients that show a certificate of the CA.
+	TLSCA, TLSCert, TLSKey  string
+	PDTLSPort, StoreTLSPort uint
 }
+
+func (o *options) tls() bool { return o.TLSCert != "" }
 
 // port names one of the ports by its flag, for error messages.
 type port struct {
@@ -38,10 +45,14 @@ type port struct {
 }
 
 func (o *options) ports() []port {
-	return []port{
+	ports := []port{
 		{"--pd-port", &o.PDPort}, {"--pd-peer-port", &o.PDPeerPort}, {"--store-port", &o.StorePort},
 		{"--control-port", &o.ControlPort}, {"--tidb-port", &o.TiDBPort}, {"--tidb-status-port", &o.TiDBStatusPort},
 	}
+	if o.tls() {
+		ports = append(ports, port{"--pd-tls-port", &o.PDTLSPort}, port{"--store-tls-port", &o.StoreTLSPort})
+	}
+	return ports
 }
 
 func (o *options) flagSet() *flag.FlagSet {
@@ -60,6 +71,11 @@ func (o *options) flagSet() *flag.FlagSet {
 	fs.UintVar(&o.ControlPort, "control-port", 20180, "the HTTP control port (the store's status port)")
 	fs.UintVar(&o.TiDBPort, "tidb-port", 4000, "TiDB's MySQL port")
 	fs.UintVar(&o.TiDBStatusPort, "tidb-status-port", 10080, "TiDB's HTTP status port")
+	fs.StringVar(&o.TLSCA, "tls-ca", "", "CA of those who may connect by TLS (PEM); with --tls-cert and --tls-key PD and the store serve TLS, too")
+	fs.StringVar(&o.TLSCert, "tls-cert", "", "certificate of PD and the store (PEM)")
+	fs.StringVar(&o.TLSKey, "tls-key", "", "its private key (PEM)")
+	fs.UintVar(&o.PDTLSPort, "pd-tls-port", 0, "PD's client port for TLS")
+	fs.UintVar(&o.StoreTLSPort, "store-tls-port", 0, "the store's gRPC port for TLS")
 	return fs
 }
 
@@ -110,7 +126,10 @@ func parseOptions(args []string) (*options, error) {
 	if o.RegionSizeMiB < 0 {
 		return nil, fmt.Errorf("--region-size %d: give a size in MiB, or 0 for no splits by size", o.RegionSizeMiB)
 	}
-	for _, path := range []*string{&o.DataDir, &o.ReadyFile, &o.Record} {
+	if given := []bool{o.TLSCA != "", o.TLSCert != "", o.TLSKey != ""}; given[0] != given[1] || given[1] != given[2] {
+		return nil, fmt.Errorf("--tls-ca, --tls-cert and --tls-key are given together or not at all")
+	}
+	for _, path := range []*string{&o.DataDir, &o.ReadyFile, &o.Record, &o.TLSCA, &o.TLSCert, &o.TLSKey} {
 		if *path == "" {
 			continue
 		}

@@ -21,6 +21,7 @@ func TestEveryBadFlagGetsOneLineThatNamesIt(t *testing.T) {
 		"--resolved-ts-interval 0s":         "--resolved-ts-interval 0s",
 		"--region-size -1":                  "--region-size -1",
 		"--resolved-ts-interval 3parsecs":   "resolved-ts-interval",
+		"--tls-cert /c --tls-key /k":        "--tls-ca",
 		"--data-dir /tmp/x --record y more": `"more"`,
 	} {
 		_, err := parseOptions(strings.Fields(args))
@@ -35,12 +36,14 @@ func TestEveryBadFlagGetsOneLineThatNamesIt(t *testing.T) {
 
 func TestOptionsReachThePartsUnchanged(t *testing.T) {
 	o, err := parseOptions(strings.Fields("--data-dir /d --ready-file /r --record /t --tidb-port 1 --pd-port 2 --pd-peer-port 3 --store-port 4 " +
-		"--control-port 5 --tidb-status-port 6 --resolved-ts-interval 7ms --region-size 8 --cluster-version v9.9.9 --log-level warn"))
+		"--control-port 5 --tidb-status-port 6 --resolved-ts-interval 7ms --region-size 8 --cluster-version v9.9.9 --log-level warn " +
+		"--tls-ca /a --tls-cert /c --tls-key /k --pd-tls-port 7 --store-tls-port 8"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := &options{DataDir: "/d", ReadyFile: "/r", Record: "/t", LogLevel: "warn", Version: "v9.9.9", ResolvedTS: 7e6, RegionSizeMiB: 8,
-		TiDBPort: 1, PDPort: 2, PDPeerPort: 3, StorePort: 4, ControlPort: 5, TiDBStatusPort: 6}
+		TiDBPort: 1, PDPort: 2, PDPeerPort: 3, StorePort: 4, ControlPort: 5, TiDBStatusPort: 6,
+		TLSCA: "/a", TLSCert: "/c", TLSKey: "/k", PDTLSPort: 7, StoreTLSPort: 8}
 	got, err := decodeOptions(o.encode())
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, %v", got, err)

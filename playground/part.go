@@ -82,12 +82,18 @@ func launch(name string, o *options) (stop func(), err error) {
 		log.ReplaceGlobals(lg, props)
 	}
 	dir := filepath.Join(o.DataDir, name)
+	var pdTLS *pd.TLS
+	var storeTLS *store.TLS
+	if o.tls() {
+		pdTLS = &pd.TLS{CA: o.TLSCA, Cert: o.TLSCert, Key: o.TLSKey, ClientAddr: addr(o.PDTLSPort), StoreAddr: addr(o.StoreTLSPort)}
+		storeTLS = &store.TLS{CA: o.TLSCA, Cert: o.TLSCert, Key: o.TLSKey, Addr: addr(o.StoreTLSPort)}
+	}
 	switch name {
 	case "pd":
-		return pd.Start(pd.Config{ClientAddr: addr(o.PDPort), PeerAddr: addr(o.PDPeerPort), DataDir: dir, Version: o.Version})
+		return pd.Start(pd.Config{ClientAddr: addr(o.PDPort), PeerAddr: addr(o.PDPeerPort), DataDir: dir, Version: o.Version, TLS: pdTLS})
 	case "store":
 		return store.Start(store.Config{Addr: addr(o.StorePort), StatusAddr: addr(o.ControlPort), PDAddr: addr(o.PDPort), DataDir: dir,
-			Version: strings.TrimPrefix(o.Version, "v"), Record: o.Record, ResolvedTS: o.ResolvedTS, RegionSize: o.RegionSizeMiB << 20})
+			Version: strings.TrimPrefix(o.Version, "v"), Record: o.Record, ResolvedTS: o.ResolvedTS, RegionSize: o.RegionSizeMiB << 20, TLS: storeTLS})
 	case "tidb":
 		return func() {}, tidb.Start(tidb.Config{Host: host, Port: o.TiDBPort, StatusPort: o.TiDBStatusPort, PDAddr: addr(o.PDPort),
 			DataDir: dir, LogFile: o.logFile(name), LogLevel: o.LogLevel, Version: o.Version})

@@ -136,11 +136,18 @@ type ready struct {
 	Control    string `json:"control"`     // URL
 	TiDBStatus string `json:"tidb_status"` // URL
 	Version    string `json:"version"`     // of the cluster
+
+	PDTLS    string `json:"pd_tls,omitempty"`    // URL
+	StoreTLS string `json:"store_tls,omitempty"` // host:port, gRPC
 }
 
 func (o *options) ready() ready {
-	return ready{PID: os.Getpid(), DataDir: o.DataDir, MySQLHost: host, MySQLPort: o.TiDBPort, PD: "http://" + addr(o.PDPort),
+	r := ready{PID: os.Getpid(), DataDir: o.DataDir, MySQLHost: host, MySQLPort: o.TiDBPort, PD: "http://" + addr(o.PDPort),
 		Store: addr(o.StorePort), Control: "http://" + addr(o.ControlPort), TiDBStatus: "http://" + addr(o.TiDBStatusPort), Version: o.Version}
+	if o.tls() {
+		r.PDTLS, r.StoreTLS = "https://"+addr(o.PDTLSPort), addr(o.StoreTLSPort)
+	}
+	return r
 }
 
 // clearReadyFile removes what an earlier run may have left, lest someone takes

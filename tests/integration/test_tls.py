@@ -4,6 +4,7 @@ and what `cdc server` refuses. How a node treats its callers is in src/edge/api/
 
 from __future__ import annotations
 
+import http.client
 import http.server
 import json
 import ssl
@@ -16,8 +17,9 @@ from pathlib import Path
 import pytest
 
 from harness import programs
-from harness.cdc import ERROR_LINE, Ended, run
-from harness.process import Program, free_port
+from harness.cdc import ERROR_LINE, Changefeed, CdcServer, Ended, run
+from harness.databases import Playground
+from harness.process import Program, free_port, wait_until
 
 
 @dataclass(frozen=True)
@@ -135,6 +137,7 @@ def test_an_etcd_of_another_ca_is_not_trusted(etcd, ca, other_ca):
 
 def assert_refused(ended: Ended) -> None:
     assert ended.status == 1 and ERROR_LINE.search(ended.stderr), str(ended)
+    assert ended.stderr.count("\n") == 1, str(ended)
 
 
 class Node:
@@ -221,3 +224,91 @@ def test_a_server_names_the_file_that_it_cannot_use(tmp_path, ca, etcd):
     assert_refused(ended)
     assert "none.pem" in ended.stderr
 
+
+class TlsCli:
+    """`cdc cli` with an operator's certificate; see harness.cdc.Cli."""
+
+    def __init__(self, ca: Authority, pair: Pair, where: str):
+        self.ca, self.pair, self.where = ca, pair, where
+
+    def run(self, *args: str) -> Ended:
+        return cli(*args, self.where, ca=self.ca.cert, pair=self.pair)
+
+
+class TlsServer(CdcServer):
+    """A node that lets operators and nodes in."""
+
+    def __init__(self, directory: Path, pd: str, ca: Authority):
+        super().__init__(directory, pd, "cdc-tls")
+        self.ca, self.pair = ca, ca.sign("node")
+        self.cli = TlsCli(ca, ca.sign("operator"), f"--pd={pd}")
+
+    def server_arguments(self) -> list[str]:
+        files = [f"--ca={self.ca.cert}", f"--cert={self.pair.cert}", f"--key={self.pair.key}"]
+        return super().server_arguments() + files + ["--cert-allowed-cn=operator,node"]
+
+    def get(self, path: str, pair: Pair | None) -> tuple[int, bytes]:
+        tls = ssl.create_default_context(cafile=str(self.ca.cert))
+        if pair:
+            tls.load_cert_chain(str(pair.cert), str(pair.key))
+        host, port = self.address.split(":")
+        connection = http.client.HTTPSConnection(host, int(port), timeout=5, context=tls)
+        connection.request("GET", path)
+        answer = connection.getresponse()
+        return answer.status, answer.read()
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory, ca):
+    """A whole cluster behind TLS: PD with etcd, the store, a node."""
+    directory = tmp_path_factory.mktemp("tls-cluster")
+    pair = ca.sign("tikv")
+    flags = [f"--tls-ca={ca.cert}", f"--tls-cert={pair.cert}", f"--tls-key={pair.key}"]
+    upstream = Playground(directory, "tls-upstream", *flags).start()
+    server = TlsServer(directory, upstream.pd_tls, ca)
+    try:
+        yield upstream, server.start()
+    finally:
+        server.stop()
+        upstream.stop()
+
+
+def test_rows_go_through_a_cluster_that_speaks_tls_only(secure, ca, mariadb):
+    upstream, server = secure
+    for database in (upstream, mariadb):
+        database.drop(["tls"])
+    created = server.cli.run(
+        "changefeed", "create", f"--sink-uri={mariadb.sink_uri()}", "-c", "tls", "--no-confirm"
+    )
+    created.ok()
+    upstream.query("CREATE DATABASE tls")
+    upstream.query("CREATE TABLE tls.t (id INT PRIMARY KEY)")
+    upstream.query("INSERT INTO tls.t VALUES (1), (2)")
+    by_node = TlsCli(ca, ca.sign("operator"), f"--server=https://{server.address}")
+    Changefeed(by_node, "tls").wait_for(upstream.now_ts(), 60)
+    assert mariadb.query("SELECT id FROM tls.t ORDER BY id") == [(1,), (2,)]
+    listed = by_node.run("capture", "list").json()
+    assert [capture["address"] for capture in listed] == [server.address]
+    by_node.run("changefeed", "pause", "-c", "tls").ok()
+    wait_until("it stands", lambda: Changefeed(by_node, "tls").query()["info"]["state"] == "stopped", 20)
+    by_node.run("changefeed", "remove", "-c", "tls").ok()
+
+
+def test_a_node_behind_tls_refuses_plain_http_and_wrong_names(secure, ca, other_ca):
+    _, server = secure
+    assert server.get("/status", ca.sign("operator"))[0] == 200
+    with pytest.raises(OSError):
+        urllib.request.urlopen(f"http://{server.address}/status", timeout=5)
+    stranger = ca.sign("stranger")
+    for pair in (stranger, other_ca.sign("operator"), None):
+        with pytest.raises((OSError, http.client.HTTPException)):
+            server.get("/status", pair)
+    refused = cli(
+        "capture", "list", f"--server=https://{server.address}", ca=ca.cert, pair=stranger
+    )
+    assert_refused(refused)
+
+
+def test_pd_behind_tls_refuses_a_caller_without_a_certificate(secure, ca):
+    upstream, _ = secure
+    assert_refused(cli("changefeed", "list", f"--pd={upstream.pd_tls}", ca=ca.cert))

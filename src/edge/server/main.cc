@@ -1,5 +1,6 @@
 // The program `cdc`: server, command line, version.
 #include <cstdio>
+#include <cstdlib>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,8 @@
 #include "edge/server/server_command.h"
 
 int main(int argc, char** argv) {
+  // What goes wrong is said once, by us; who wants gRPC's own words sets it.
+  setenv("GRPC_VERBOSITY", "NONE", 0);
   CLI::App app("Change data capture for TiDB", "cdc");
   app.require_subcommand(1);
   app.fallthrough();

@@ -58,10 +58,12 @@ class SqlServer(Program):
 class Playground(SqlServer):
     """cdc-playground: PD, a store and a TiDB."""
 
-    def __init__(self, directory: Path, name: str = "playground"):
+    def __init__(self, directory: Path, name: str = "playground", *flags: str):
         super().__init__(name, directory / f"{name}.log")
         self.directory = directory / name
+        self.flags = flags
         self.pd = ""
+        self.pd_tls = ""  # with --tls-… among the flags
         self.control = ""
 
     def start(self) -> "Playground":
@@ -71,10 +73,11 @@ class Playground(SqlServer):
         self.launch(
             [programs.find("cdc-playground"), "--data-dir", str(self.directory)]
             + [f"--{port}-port=0" for port in ports]
-            + ["--ready-file", str(ready)]
+            + ["--ready-file", str(ready), *self.flags]
         )
         addresses = self.wait_ready(lambda: ready.exists() and json.loads(ready.read_text()), 60)
         self.port, self.pd = addresses["mysql_port"], addresses["pd"]
+        self.pd_tls = addresses.get("pd_tls", "")
         self.control = addresses["control"]
         return self
 
