@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import shutil
 import subprocess
@@ -15,34 +14,13 @@ from pathlib import Path
 from confluent_kafka import Consumer, KafkaException, TopicPartition
 from confluent_kafka.admin import AdminClient, NewTopic
 
-from . import programs
+from . import maven, programs
 from .cdc import Ended, run
 from .process import Failed, Program, free_port, wait_until
 from .programs import REPOSITORY
 
 _POM = REPOSITORY / "tests" / "integration" / "kafka" / "pom.xml"
-_LIBRARIES = REPOSITORY / "build" / "kafka"
 _ANSWER_S = 20
-
-
-def _libraries() -> str:
-    """The broker's class path; fetched once per version, by one test process at a time."""
-    stamp = _LIBRARIES / "pom.xml"
-    _LIBRARIES.mkdir(parents=True, exist_ok=True)
-    with open(_LIBRARIES / "lock", "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not stamp.exists() or stamp.read_bytes() != _POM.read_bytes():
-            done = subprocess.run(
-                ["mvn", "-B", "-q", "-f", str(_POM), "dependency:copy-dependencies"]
-                + [f"-DoutputDirectory={_LIBRARIES}/lib", "-DincludeScope=runtime"],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode != 0:
-                raise Failed(f"cannot fetch Kafka: {done.stdout}{done.stderr}")
-            shutil.copy(_POM, stamp)
-    return f"{_LIBRARIES}/lib/*"
 
 
 @dataclass(frozen=True)
@@ -72,7 +50,7 @@ class KafkaBroker(Program):
         return f"{self.host}:{self.port}"
 
     def start(self) -> "KafkaBroker":
-        java = ["java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", _libraries()]
+        java = ["java", "-Xms128m", "-Xmx512m", "-XX:+UseSerialGC", "-cp", maven.class_path(_POM, "kafka")]
         java.append(f"-Dlog4j.configuration=file:{self.directory}/log4j.properties")
         properties = self.directory / "server.properties"
         if not properties.exists():
