@@ -82,8 +82,9 @@ format-check: deps ## fail if the formatter would change something
 	@test -z "$$(gofmt -l playground simulator/tests/go | tee /dev/stderr)"
 
 .PHONY: tidy
-tidy: build ## clang-tidy over our sources
-	run-clang-tidy-19 -quiet -extra-arg=-Wno-unknown-warning-option -j $(JOBS) -p $(BUILD) -config-file .clang-tidy "$(CURDIR)/src/.*\.cc$$"
+tidy: deps $(BUILD)/build.ninja ## clang-tidy over our sources; only what changed since it was clean (FILES='a b' for a part)
+	ninja -C $(BUILD) -j $(JOBS) generated
+	$(PYTHON) tools/tidy.py --build $(BUILD) --jobs $(JOBS) $(FILES)
 
 .PHONY: asan tsan
 asan tsan: deps ## unit and simulation tests under a sanitizer

@@ -36,7 +36,7 @@ TableInfoPtr BenchTable() {
 }
 
 std::string BenchRow(int i) {
-  return RowV2Bytes({{2, IntBytes(i * 7919)},
+  return RowV2Bytes({{2, IntBytes(static_cast<int64_t>(i) * 7919)},
                      {3, std::string(120, static_cast<char>('a' + i % 26))},
                      {4, std::string(60, static_cast<char>('0' + i % 10))},
                      {5, *DecimalFromText(std::to_string(i) + ".25", 12, 2)},

@@ -19,8 +19,10 @@ namespace {
 
 constexpr std::chrono::seconds kStartTimeout{20};
 
+// Zero if there is none to be had.
 int FreePort() {
   const int socket_fd = socket(AF_INET, SOCK_STREAM, 0);
+  if (socket_fd < 0) return 0;
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -45,6 +47,7 @@ int FreePort() {
     dup2(file, STDERR_FILENO);
   }
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (const std::string& argument : arguments) {
     pointers.push_back(const_cast<char*>(argument.c_str()));
   }
