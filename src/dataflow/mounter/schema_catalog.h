@@ -41,8 +41,8 @@ struct MetaChanges {
   };
   std::map<TableId, Table> tables;
   std::map<SchemaId, std::optional<std::string>> schemas;  // unset: deleted
-  // The transaction in which the job first changed what rows look like or where they are, if that
-  // was before its end.
+  // The transaction in which the job first changed what rows look like, where they are or what
+  // their table is called, if that was before its end.
   std::optional<TxnTs> effective;
 
   void Apply(const MetaKey& key, const KvEvent& event);

@@ -293,11 +293,14 @@ Status SchemaStoreImpl::NoteStep(MetaChanges& changes, const MetaKey& key, const
                                  TxnTs ts) {
   if (key.kind != MetaKey::Kind::kTable || event.op != KvOp::kPut) return Status::Ok();
   const CatalogTable* known = catalog_.FindTable(key.table);
-  if (known == nullptr || !known->info || known->schema_id != key.schema) return Status::Ok();
+  if (known == nullptr) return Status::Ok();
   ASSIGN_OR_RETURN_STATUS(const CatalogTable next,
                           catalog_.ReadTable(key.table, key.schema, known->schema, event.value,
-                                             ts.commit, /*need_info=*/true));
-  if (ChangesRows(*known->info, *next.info)) changes.effective = ts;
+                                             ts.commit, /*need_info=*/known->info != nullptr));
+  // The last step of RENAME tells nothing of the table: who starts between the two would not see
+  // it.
+  const bool renamed = known->schema_id != key.schema || known->name != next.name;
+  if (renamed || (known->info && ChangesRows(*known->info, *next.info))) changes.effective = ts;
   return Status::Ok();
 }
 

@@ -130,6 +130,21 @@ TEST_F(SchemaStoreTest, ADdlTakesEffectWithTheFirstColumnThatBecomesVisible) {
   EXPECT_EQ(OnlyDdl()->done_ts, Ts(140));
 }
 
+// A changefeed that starts again right before the change must find all of it.
+TEST_F(SchemaStoreTest, ARenameTakesEffectWithTheStepThatRenames) {
+  Open();
+  Commit(110, {PutTable(10, {30, "u", {{1, "id"}, {2, "v"}}}),
+               PutJob({1, DdlType::kRenameTable, kRunning, "RENAME TABLE t TO u"})});
+  ASSERT_TRUE(Advance(115).ok());
+  EXPECT_EQ(store_->resolved(), Ts(109)) << "what the job ends with is not known yet";
+  Commit(120, {PutJob({1, DdlType::kRenameTable, kDone, "RENAME TABLE t TO u"})});
+  ASSERT_TRUE(Advance(130).ok());
+  EXPECT_EQ(OnlyDdl()->commit_ts, Ts(110));
+  EXPECT_EQ(OnlyDdl()->done_ts, Ts(120));
+  EXPECT_EQ(store_->TableAt(TableId(30), Ts(110)).value()->name, "t");
+  EXPECT_EQ(store_->TableAt(TableId(30), Ts(111)).value()->name, "u");
+}
+
 TEST_F(SchemaStoreTest, ADdlThatOvertakesAnotherComesFirst) {
   snapshot_.Put(PutTable(10, {31, "u"}));
   Open();
