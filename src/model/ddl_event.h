@@ -1,6 +1,7 @@
 // A schema change as sinks and the barrier see it.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -120,8 +121,8 @@ struct DdlEvent {
   // Rows of the touched tables with commit_ts <= this are decoded with `before` and applied before
   // the DDL, later ones after it.
   Ts commit_ts;
-  // Commit ts of the job's last step; above commit_ts only if column contents changed before the
-  // job was done. A changefeed must not start between the two.
+  // Commit ts of the job's last step; above commit_ts only if column contents or names changed
+  // before the job was done. A changefeed must not start between the two.
   Ts done_ts;
   std::string query;    // as the user typed it
   std::string schema;   // the database the statement runs in, "" if none
@@ -145,5 +146,15 @@ struct DdlEvent {
 };
 
 using DdlEventPtr = std::shared_ptr<const DdlEvent>;
+
+// The same for a whole change: also one that renames sequences alone.
+inline bool IsForDatabasesOnly(const DdlEvent& ddl) {
+  const auto of_sequence = [](const TableDelta& delta) {
+    const TableInfoPtr& table = delta.before ? delta.before : delta.after;
+    return table != nullptr && table->kind == TableInfo::Kind::kSequence;
+  };
+  return IsForDatabasesOnly(ddl.type) ||
+         (!ddl.tables.empty() && std::ranges::all_of(ddl.tables, of_sequence));
+}
 
 }  // namespace cdc

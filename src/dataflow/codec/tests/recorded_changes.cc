@@ -51,7 +51,7 @@ Result<std::unique_ptr<RecordedChanges>> RecordedChanges::Load(const std::string
   for (const PhysicalTable& table : schema.CapturedTables(meta.start_ts))
     captures.push_back({.physical = table.id, .start = meta.start_ts});
   for (const DdlEventPtr& ddl : schema.DdlsAfter(meta.start_ts)) {
-    if (ddl->replicate && !IsForDatabasesOnly(ddl->type)) changes->ddls_.push_back(ddl);
+    if (ddl->replicate && !IsForDatabasesOnly(*ddl)) changes->ddls_.push_back(ddl);
     for (const TableId dropped : ddl->dropped)
       for (Capture& capture : captures)
         if (capture.physical == dropped && capture.end == Ts::Max()) capture.end = ddl->commit_ts;

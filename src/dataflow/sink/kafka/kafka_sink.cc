@@ -256,7 +256,7 @@ void KafkaSink::WatermarkDone(const Status& status) {
 }
 
 Status KafkaSink::ExecuteDdl(const DdlEvent& ddl, std::stop_token stop) {
-  if (IsForDatabasesOnly(ddl.type)) return Status::Ok();
+  if (IsForDatabasesOnly(ddl)) return Status::Ok();
   const SteadyTime start = context_.clock->Now();
   {
     std::lock_guard lock(mutex_);

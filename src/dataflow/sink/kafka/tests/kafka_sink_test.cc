@@ -261,6 +261,18 @@ TEST_F(KafkaSinkTest, DdlGoesWhereTheProtocolsConsumersLookForIt) {
   EXPECT_THAT(SentTs(), ElementsAre(7, 7, 7));
 }
 
+TEST_F(KafkaSinkTest, TellsNothingOfSequences) {
+  Open("protocol=open-protocol");
+  auto sequence = MakeTable({{.name = "id", .type = MysqlType::kLonglong}});
+  sequence->kind = TableInfo::Kind::kSequence;
+  DdlEvent rename = Ddl(7);
+  rename.type = DdlType::kRenameTable;
+  rename.query = "RENAME TABLE s TO s2";
+  rename.tables = {{.before = sequence, .after = sequence}};
+  ASSERT_TRUE(sink_->ExecuteDdl(rename, {}).ok());
+  EXPECT_THAT(queue_->sent(), IsEmpty()) << "consumers do not know it: its CREATE is not sent";
+}
+
 TEST_F(KafkaSinkTest, DdlWaitsForItsAcknowledgement) {
   Open("protocol=open-protocol");
   queue_->Hold();
