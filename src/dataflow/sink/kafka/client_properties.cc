@@ -14,6 +14,9 @@ using std::chrono::milliseconds;
 // Its largest; how large a message may be is the encoder's business.
 constexpr const char* kMessageBytesMax = "1000000000";
 
+// Of a value: larger ones are sent from where they are.
+constexpr const char* kCopyBytesMax = "4096";
+
 std::string Millis(milliseconds value, int64_t min, int64_t max) {
   return std::to_string(std::clamp<int64_t>(value.count(), min, max));
 }
@@ -80,14 +83,17 @@ KafkaProperties ClientProperties(const KafkaSinkConfig& config) {
   return out;
 }
 
-KafkaProperties ProducerProperties(const KafkaSinkConfig& config, size_t batch_bytes_max) {
+KafkaProperties ProducerProperties(const KafkaSinkConfig& config) {
   KafkaProperties out = ClientProperties(config);
   out["acks"] = std::to_string(config.required_acks);
   out["compression.codec"] = config.compression;
   out["request.timeout.ms"] = Millis(config.write_timeout, 1, 900'000);
   out["message.timeout.ms"] = std::to_string(KafkaSinkConfig::kDeliveryTimeout.count());
   out["message.max.bytes"] = kMessageBytesMax;
-  out["batch.size"] = std::to_string(std::clamp<size_t>(batch_bytes_max, 1, kKafkaBatchBytesMax));
+  // PartitionSender makes the batches: a request has what it hands over, which takes it no longer.
+  out["batch.size"] = std::to_string(kKafkaBatchBytesMax);
+  out["linger.ms"] = "2";
+  out["message.copy.max.bytes"] = kCopyBytesMax;
   if (config.max_retry) out["message.send.max.retries"] = std::to_string(*config.max_retry);
   // Without idempotence, a retried request may be overtaken by one that is already under way.
   out["enable.idempotence"] = config.idempotent() ? "true" : "false";

@@ -8,14 +8,14 @@
 
 namespace cdc {
 
-// Larger batches gain little; smaller ones cost a request each.
+// Of a request; topics may take less. Larger ones gain little; smaller ones cost a request each.
 inline constexpr size_t kKafkaBatchBytesMax = 1'000'000;
 
 using KafkaProperties = std::map<std::string, std::string>;
 
 // What every connection needs: brokers, timeouts, TLS, SASL.
 KafkaProperties ClientProperties(const KafkaSinkConfig& config);
-// The same and how to produce. `batch_bytes_max`: what the topics take in one request.
-KafkaProperties ProducerProperties(const KafkaSinkConfig& config, size_t batch_bytes_max);
+// The same and how to produce.
+KafkaProperties ProducerProperties(const KafkaSinkConfig& config);
 
 }  // namespace cdc

@@ -48,9 +48,9 @@ class FileQueueImpl final : public MessageQueue {
     return topics;
   }
 
-  void Send(const QueueTopic& topic, int32_t partition, Message message,
+  void Send(const QueueTopic& topic, int32_t partition, std::span<Message> messages,
             Delivery* delivery) override {
-    delivery->Finish(Append(topic, partition, message));
+    for (const Message& message : messages) delivery->Finish(Append(topic, partition, message));
   }
 
   MemoryQuota& quota() override { return quota_; }

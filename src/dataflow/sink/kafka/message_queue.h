@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <mutex>
+#include <span>
 #include <stop_token>
 #include <string>
 #include <vector>
@@ -71,10 +72,13 @@ class MessageQueue {
   virtual const QueueTopic* FindTopic(const std::string& name) const = 0;
   virtual std::vector<const QueueTopic*> OpenTopics() const = 0;
 
-  // Takes the message; never blocks. delivery->Finish runs once for it, on a thread of the queue or
-  // before Send returns.
-  virtual void Send(const QueueTopic& topic, int32_t partition, Message message,
+  // Takes the messages, in their order; never blocks. delivery->Finish counts each of them once, on
+  // a thread of the queue or before Send returns.
+  virtual void Send(const QueueTopic& topic, int32_t partition, std::span<Message> messages,
                     Delivery* delivery) = 0;
+  void Send(const QueueTopic& topic, int32_t partition, Message message, Delivery* delivery) {
+    Send(topic, partition, std::span(&message, 1), delivery);
+  }
 
   // Counts the bytes of messages that have neither arrived nor failed. Send takes past its limit;
   // the caller waits for it.

@@ -119,8 +119,7 @@ Status RowSender::SendPartition(EventEncoder& encoder, Worker& worker, const Que
   encoder.UseTopic(topic.name);
   Status status = encoder.EncodeRows(rows, &worker.messages);
   delivery->Expect(worker.messages.size());
-  for (Message& message : worker.messages)
-    queue_.Send(topic, partition, std::move(message), delivery);
+  queue_.Send(topic, partition, worker.messages, delivery);
   return status;
 }
 

@@ -10,11 +10,9 @@
 namespace cdc {
 namespace {
 
-constexpr size_t kBatchBytes = 500'000;
-
 // What librdkafka itself says a property is, after all of the configuration's have been set.
 std::string InClient(const KafkaSinkConfig& config, const char* name) {
-  auto conf = MakeConf(ProducerProperties(config, kBatchBytes));
+  auto conf = MakeConf(ProducerProperties(config));
   EXPECT_TRUE(conf) << conf.error().ToString();
   if (!conf) return "";
   std::array<char, 512> value{};
@@ -61,7 +59,8 @@ TEST(KafkaClientProperties, ProducerParametersReachTheClient) {
   EXPECT_EQ(InClient(config, "message.send.max.retries"), "3");
   EXPECT_EQ(InClient(config, "request.timeout.ms"), "5000");
   EXPECT_EQ(InClient(config, "message.timeout.ms"), "120000");
-  EXPECT_EQ(InClient(config, "batch.size"), "500000");
+  EXPECT_EQ(InClient(config, "batch.size"), "1000000");
+  EXPECT_EQ(InClient(config, "message.copy.max.bytes"), "4096");
   EXPECT_EQ(InClient(config, "acks"), "-1");
   for (const std::string codec : {"none", "gzip", "snappy", "lz4", "zstd"}) {
     config.compression = codec;

@@ -47,19 +47,22 @@ class FakeMessageQueue : public MessageQueue {
     for (const auto& [name, topic] : topics_) topics.push_back(topic.get());
     return topics;
   }
-  void Send(const QueueTopic& topic, int32_t partition, Message message,
+  using MessageQueue::Send;
+  void Send(const QueueTopic& topic, int32_t partition, std::span<Message> messages,
             Delivery* delivery) override {
-    const size_t bytes = message.Size();
-    {
-      std::lock_guard lock(mutex_);
-      sent_.push_back({topic.name, partition, std::move(message)});
-      if (hold_) {
-        quota_.Force(bytes);
-        held_.push_back({delivery, bytes});
-        return;
+    for (Message& message : messages) {
+      const size_t bytes = message.Size();
+      {
+        std::lock_guard lock(mutex_);
+        sent_.push_back({topic.name, partition, std::move(message)});
+        if (hold_) {
+          quota_.Force(bytes);
+          held_.push_back({delivery, bytes});
+          continue;
+        }
       }
+      delivery->Finish(Status::Ok());
     }
-    delivery->Finish(Status::Ok());
   }
   MemoryQuota& quota() override { return quota_; }
   Status CheckTopics() override {

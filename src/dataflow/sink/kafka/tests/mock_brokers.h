@@ -44,6 +44,10 @@ class MockBrokers {
   void SetLeader(const std::string& topic, int partition, int broker) {
     rd_kafka_mock_partition_set_leader(cluster_, topic.c_str(), partition, broker);
   }
+  void SetRoundTrip(int ms) {
+    for (int broker = 1; broker <= kBrokers; ++broker)
+      rd_kafka_mock_broker_set_rtt(cluster_, broker, ms);
+  }
   void Stop() {
     for (int broker = 1; broker <= kBrokers; ++broker)
       rd_kafka_mock_broker_set_down(cluster_, broker);

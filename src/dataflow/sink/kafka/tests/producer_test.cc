@@ -1,6 +1,8 @@
 #include "dataflow/sink/kafka/producer.h"
 
 #include <condition_variable>
+#include <cstdlib>
+#include <ctime>
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -50,7 +52,7 @@ class KafkaProducerTest : public testing::Test {
 
   void Open() {
     auto admin = std::make_unique<FakeKafkaAdmin>();
-    admin->topics["t"] = {.partitions = kPartitions, .replicas = 1};
+    admin->topics["t"] = {.partitions = partitions_told_, .replicas = 1};
     auto queue = KafkaProducer::Open(config_, std::move(admin), SystemClock(), {});
     ASSERT_TRUE(queue) << queue.error().ToString();
     queue_ = std::move(*queue);
@@ -80,6 +82,7 @@ class KafkaProducerTest : public testing::Test {
     }
   }
 
+  int partitions_told_ = kPartitions;
   MockBrokers brokers_;
   KafkaSinkConfig config_;
   std::unique_ptr<MessageQueue> queue_;
@@ -164,15 +167,66 @@ TEST_F(KafkaProducerTest, NamesMissingRights) {
   EXPECT_EQ(SendNumbers(0, 1)->code(), Code::kKafkaAuthorization);
 }
 
-TEST_F(KafkaProducerTest, NamesAPartitionThatIsNotThere) {
+TEST_F(KafkaProducerTest, NamesAPartitionThatIsNotThereAnyMore) {
+  partitions_told_ = 10;
+  Open();
+  ASSERT_TRUE(SendNumbers(0, 2)->ok());
   Outcome outcome;
   Delivery* delivery = outcome.Start();
   delivery->Expect(1);
   queue_->Send(*topic_, 9, {.key = "k", .value = "v"}, delivery);
   delivery->Finish(Status::Ok());
   const auto status = outcome.Wait();
+  ASSERT_TRUE(status);
   EXPECT_EQ(status->code(), Code::kKafkaSend);
   EXPECT_THAT(status->ToString(), HasSubstr("partition 9"));
+}
+
+// librdkafka's own thread spins while messages wait for a request before theirs.
+TEST_F(KafkaProducerTest, RestsWhileItWaitsForAcknowledgements) {
+  ASSERT_TRUE(SendNumbers(0, 2)->ok());
+  brokers_.SetRoundTrip(1000);
+  const std::clock_t before = std::clock();
+  Outcome first;
+  StartNumbers(2, 100, &first);
+  Outcome second;
+  StartNumbers(102, 100, &second);
+  ASSERT_TRUE(first.Wait()->ok());
+  ASSERT_TRUE(second.Wait()->ok());
+  brokers_.SetRoundTrip(0);
+  EXPECT_LT(std::clock() - before, CLOCKS_PER_SEC / 4);
+  ExpectNumbers(202);
+}
+
+TEST_F(KafkaProducerTest, DeliversSeveralBatchesOfAPartitionInOrder) {
+  Outcome outcome;
+  Delivery* delivery = outcome.Start();
+  constexpr int kCount = 40;  // 4 MB: more than one request may hold, not more than the mock keeps
+  delivery->Expect(kCount);
+  for (int i = 0; i < kCount; ++i) {
+    std::vector<Message> one(1);
+    one[0].value = std::to_string(i) + std::string(100'000, ' ');
+    queue_->Send(*topic_, 0, one, delivery);
+  }
+  delivery->Finish(Status::Ok());
+  ASSERT_EQ(outcome.Wait()->code(), Code::kOk);
+  const auto stored = brokers_.Read("t", 0, kCount);
+  ASSERT_EQ(stored.size(), static_cast<size_t>(kCount));
+  for (int i = 0; i < kCount; ++i)
+    ASSERT_EQ(std::atoi(stored[static_cast<size_t>(i)].value->c_str()), i);
+  EXPECT_EQ(queue_->quota().used(), 0u);
+}
+
+TEST_F(KafkaProducerTest, FailsWhatWaitsBehindWhatWasRefused) {
+  brokers_.Stop();
+  Outcome first, second;
+  StartNumbers(0, 2, &first);
+  StartNumbers(2, 2, &second);
+  brokers_.FailProduce({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  brokers_.Start();
+  EXPECT_EQ(first.Wait()->code(), Code::kKafkaSend);
+  EXPECT_EQ(second.Wait()->code(), Code::kKafkaSend);
+  EXPECT_EQ(queue_->quota().used(), 0u);
 }
 
 TEST_F(KafkaProducerTest, CountsTheBytesThatAreUnderWay) {
