@@ -21,12 +21,23 @@ class OneSchema final : public cdc::SchemaSource {
   }
 };
 
+// Packed messages of a protocol that packs within its messages, and of one that does not.
+std::unique_ptr<cdc::MessageDecoder> Packed(uint8_t choice) {
+  cdc::CodecOptions options;
+  options.protocol = choice & 1 ? cdc::Protocol::kOpen : cdc::Protocol::kCanalJson;
+  options.compression = choice & 16   ? cdc::MessageCompression::kSnappy
+                        : choice & 32 ? cdc::MessageCompression::kLz4
+                                      : cdc::MessageCompression::kZstd;
+  options.claim_check_uri = "file:///nowhere";
+  return cdc::MessageDecoder::Create(options).value();
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 2) return 0;
   std::unique_ptr<cdc::MessageDecoder> decoder;
-  switch (data[0] % 5) {
+  switch (data[0] % 8) {
     case 0:
       decoder = cdc::MakeOpenProtocolDecoder();
       break;
@@ -39,8 +50,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     case 3:
       decoder = cdc::MakeAvroDecoder(std::make_unique<OneSchema>());
       break;
-    default:
+    case 4:
       decoder = cdc::MakeSimpleJsonDecoder();
+      break;
+    case 5:
+      decoder = cdc::MakeSimpleAvroDecoder();
+      break;
+    default:
+      decoder = Packed(data[0]);
   }
   const std::string_view rest(reinterpret_cast<const char*>(data + 2), size - 2);
   const size_t key = std::min<size_t>(data[1], rest.size());

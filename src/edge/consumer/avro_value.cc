@@ -78,6 +78,13 @@ Result<std::string_view> AvroReader::Bytes() {
   return bytes;
 }
 
+Result<bool> AvroReader::Boolean() {
+  if (rest_.empty()) return Malformed("it ends in a boolean");
+  const bool value = rest_.front() != 0;
+  rest_.remove_prefix(1);
+  return value;
+}
+
 template <typename Float>
 Result<ConsumedValue> AvroReader::FloatValue() {
   Float value = 0;

@@ -1,4 +1,4 @@
-// Values in Avro's binary encoding, by their schema. Private to avro_decoder.cc.
+// Values in Avro's binary encoding, by their schema. Private to the decoders.
 #pragma once
 
 #include <cstdint>
@@ -21,11 +21,12 @@ class AvroReader {
   Result<const nlohmann::json*> Branch(const nlohmann::json& type);
   // A value of a type that is no record and no union.
   Result<ConsumedValue> Value(const nlohmann::json& type);
+  Result<int64_t> Long();
+  Result<std::string_view> Bytes();
+  Result<bool> Boolean();
   bool AtEnd() const { return rest_.empty(); }
 
  private:
-  Result<int64_t> Long();
-  Result<std::string_view> Bytes();
   template <typename Float>
   Result<ConsumedValue> FloatValue();
   static ConsumedValue BytesValue(std::string_view bytes, const nlohmann::json& type);

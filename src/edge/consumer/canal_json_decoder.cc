@@ -78,10 +78,9 @@ Result<ConsumedRow> RowOf(const nlohmann::json& message, const std::string& type
                   .before = {},
                   .after = {}};
   const nlohmann::json& extension = Member(message, "_tidb");
-  if (FlagOf(extension, "onlyHandleKey") || !Member(extension, "claimCheckLocation").is_null())
-    return Error(Code::kNotSupported,
-                 "a row of {}.{} is not wholly in its message (large-message-handle)", row.schema,
-                 row.table);
+  row.claim_location = TextOf(extension, "claimCheckLocation");
+  if (row.claim_location.empty() && FlagOf(extension, "onlyHandleKey"))
+    return Unexpected(OnlyHandleKey(row));
   ASSIGN_OR_RETURN(std::vector<ConsumedColumn> data, ColumnsOf(message, "data"));
   if (data.empty()) return Unexpected(Malformed("a row without columns"));
   if (type == "DELETE") {

@@ -46,6 +46,8 @@ struct ConsumedRow {
   std::string table;
   std::vector<ConsumedColumn> before;
   std::vector<ConsumedColumn> after;
+  // Where the message with all columns is; "": this is it.
+  std::string claim_location;
 
   bool is_delete() const { return after.empty(); }
 };

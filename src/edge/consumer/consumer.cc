@@ -224,8 +224,10 @@ class Consumer {
 
 Result<ConsumerResult> Consume(const ConsumerOptions& options, std::stop_token stop) {
   ASSIGN_OR_RETURN(const Uri upstream, Uri::Parse(options.upstream_uri));
+  ASSIGN_OR_RETURN(const ReplicaConfig replica,
+                   ReplicaConfig::FromToml(options.upstream_config, "--config"));
   ASSIGN_OR_RETURN(KafkaSinkConfig config,
-                   KafkaSinkConfig::Make(upstream, ReplicaConfig{}, "kafka-consumer"));
+                   KafkaSinkConfig::Make(upstream, replica, "kafka-consumer"));
   Progress progress;
   if (!options.progress_file.empty()) {
     ASSIGN_OR_RETURN(progress, LoadProgress(options.progress_file));

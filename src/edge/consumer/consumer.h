@@ -14,6 +14,7 @@ namespace cdc {
 
 struct ConsumerOptions {
   std::string upstream_uri;         // the changefeed's own sink URI, its protocol included
+  std::string upstream_config;      // its configuration, TOML; "": the default
   std::string downstream_uri;       // as of a changefeed into MySQL, MariaDB or TiDB
   std::vector<std::string> topics;  // beside that of the URI; "prefix*": all that begin so
   std::string time_zone = "UTC";    // of the changefeed

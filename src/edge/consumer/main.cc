@@ -2,6 +2,8 @@
 // line.
 #include <csignal>
 #include <cstdio>
+#include <fstream>
+#include <sstream>
 #include <thread>
 
 #include <CLI/CLI.hpp>
@@ -39,11 +41,15 @@ int main(int argc, char** argv) {
   cdc::ConsumerOptions options;
   uint64_t target_ts = 0;
   std::string log_level = "warn";
+  std::string config_file;
   CLI::App app(
       "Replays what a changefeed sent to Kafka into MySQL, MariaDB or TiDB.\n\n"
       "  cdc-kafka-consumer --upstream-uri 'kafka://127.0.0.1:9092/t?protocol=open-protocol' \\\n"
       "    --downstream-uri mysql://root@127.0.0.1:3306/ --progress-file t.progress");
   app.add_option("--upstream-uri", options.upstream_uri, "the changefeed's sink URI")->required();
+  app.add_option("--config", config_file,
+                 "the changefeed's configuration file: how large messages are packed and kept")
+      ->check(CLI::ExistingFile);
   app.add_option("--downstream-uri", options.downstream_uri,
                  "where to write, as in `cdc cli changefeed create`")
       ->required();
@@ -68,6 +74,11 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (target_ts != 0) options.target_ts = cdc::Ts(target_ts);
+  if (!config_file.empty()) {
+    std::ostringstream text;
+    text << std::ifstream(config_file).rdbuf();
+    options.upstream_config = std::move(text).str();
+  }
   const StopOnSignal signals;
   const auto result = cdc::Consume(options, signals.token());
   if (!result) {

@@ -6,6 +6,7 @@
 
 #include "edge/consumer/avro_decoder.h"
 #include "edge/consumer/json_reader.h"
+#include "edge/consumer/whole_message_decoder.h"
 
 namespace cdc {
 namespace {
@@ -44,26 +45,33 @@ Ts TsOf(const ConsumedEvent& event) {
 }
 
 Result<std::unique_ptr<MessageDecoder>> MessageDecoder::Create(const CodecOptions& options) {
-  if (options.compression != MessageCompression::kNone)
-    return Error(Code::kNotSupported, "messages that are compressed one by one cannot be replayed");
+  const auto whole = [&](std::unique_ptr<MessageDecoder> decoder) {
+    return MakeWholeMessageDecoder(options, std::move(decoder));
+  };
   switch (options.protocol) {
     case Protocol::kOpen:
-      return MakeOpenProtocolDecoder();
+      return whole(MakeOpenProtocolDecoder(options.compression));
     case Protocol::kCanalJson:
-      return MakeCanalJsonDecoder();
+      return whole(MakeCanalJsonDecoder());
     case Protocol::kDebezium:
-      return MakeDebeziumDecoder();
+      return whole(MakeDebeziumDecoder());
     case Protocol::kAvro:
-      return MakeAvroDecoder(MakeRegistrySource(options.schema_registry_url));
+      return whole(MakeAvroDecoder(MakeRegistrySource(options.schema_registry_url)));
     case Protocol::kSimple:
-      if (options.simple_encoding == SimpleEncoding::kJson) return MakeSimpleJsonDecoder();
-      break;
+      return whole(options.simple_encoding == SimpleEncoding::kJson ? MakeSimpleJsonDecoder()
+                                                                    : MakeSimpleAvroDecoder());
     default:
-      break;
+      return Error(Code::kNotSupported,
+                   "this protocol cannot be replayed: known are open-protocol, canal-json, avro, "
+                   "debezium and simple");
   }
-  return Error(Code::kNotSupported,
-               "this protocol cannot be replayed: known are open-protocol, canal-json, avro, "
-               "debezium and simple (json)");
+}
+
+Status OnlyHandleKey(const ConsumedRow& row) {
+  return Status(Code::kNotSupported,
+                "a row of {}.{} at {} has only its handle key: its other columns are not in the "
+                "topic (large-message-handle-option=\"handle-key-only\"; claim-check keeps them)",
+                row.schema, row.table, row.commit_ts);
 }
 
 DdlType DdlTypeOfQuery(std::string_view query) {

@@ -26,10 +26,15 @@ class MessageDecoder {
 };
 
 // Each is a MessageDecoder of one protocol.
-std::unique_ptr<MessageDecoder> MakeOpenProtocolDecoder();
+std::unique_ptr<MessageDecoder> MakeOpenProtocolDecoder(
+    MessageCompression packing = MessageCompression::kNone);
 std::unique_ptr<MessageDecoder> MakeCanalJsonDecoder();
 std::unique_ptr<MessageDecoder> MakeSimpleJsonDecoder();
+std::unique_ptr<MessageDecoder> MakeSimpleAvroDecoder();
 std::unique_ptr<MessageDecoder> MakeDebeziumDecoder();
+
+// The error for a row whose other columns are in no message (handle-key-only).
+Status OnlyHandleKey(const ConsumedRow& row);
 
 // What a statement does, told by its words, for protocols whose own types are coarser than TiDB's.
 DdlType DdlTypeOfQuery(std::string_view query);

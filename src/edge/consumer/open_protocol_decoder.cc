@@ -3,6 +3,7 @@
 #include "base/bytes.h"
 #include "edge/consumer/json_reader.h"
 #include "edge/consumer/message_decoder.h"
+#include "edge/consumer/message_packing.h"
 #include "model/table_info.h"
 
 namespace cdc {
@@ -128,16 +129,14 @@ Result<std::vector<ConsumedColumn>> ColumnsOf(const nlohmann::json& columns) {
 }
 
 Result<ConsumedRow> RowOf(const nlohmann::json& key, std::string_view value) {
-  if (FlagOf(key, "ohk"))
-    return Error(Code::kNotSupported,
-                 "a row of {}.{} has only its handle key: its other columns are not in the topic",
-                 TextOf(key, "scm"), TextOf(key, "tbl"));
   ASSIGN_OR_RETURN(const nlohmann::json body, ParseObject(value));
   ConsumedRow row{.commit_ts = Ts(NumberOf(key, "ts")),
                   .schema = TextOf(key, "scm"),
                   .table = TextOf(key, "tbl"),
                   .before = {},
                   .after = {}};
+  row.claim_location = TextOf(key, "ccl");
+  if (row.claim_location.empty() && FlagOf(key, "ohk")) return Unexpected(OnlyHandleKey(row));
   if (const nlohmann::json& deleted = Member(body, "d"); deleted.is_object()) {
     ASSIGN_OR_RETURN(row.before, ColumnsOf(deleted));
     if (row.before.empty()) return Unexpected(Malformed("a delete without columns"));
@@ -171,8 +170,11 @@ Result<ConsumedEvent> EventOf(std::string_view key_text, std::string_view value)
   }
 }
 
+// Values are packed one by one, before they get their lengths.
 class OpenProtocolDecoder final : public MessageDecoder {
  public:
+  explicit OpenProtocolDecoder(MessageCompression packing) : packing_(packing) {}
+
   Status Decode(std::optional<std::string_view> key, std::optional<std::string_view> value,
                 std::vector<ConsumedEvent>* out) override {
     if (!key || key->size() < 8 || LoadBigEndian64(key->data()) != kVersion)
@@ -181,18 +183,26 @@ class OpenProtocolDecoder final : public MessageDecoder {
     std::string_view values = value.value_or("");
     while (!keys.empty()) {
       ASSIGN_OR_RETURN_STATUS(const std::string_view event_key, TakeFramed(&keys));
-      ASSIGN_OR_RETURN_STATUS(const std::string_view event_value, TakeFramed(&values));
+      ASSIGN_OR_RETURN_STATUS(std::string_view event_value, TakeFramed(&values));
+      std::string unpacked;
+      if (packing_ != MessageCompression::kNone && !event_value.empty()) {
+        ASSIGN_OR_RETURN_STATUS(unpacked, UnpackMessage(packing_, event_value));
+        event_value = unpacked;
+      }
       ASSIGN_OR_RETURN_STATUS(ConsumedEvent event, EventOf(event_key, event_value));
       out->push_back(std::move(event));
     }
     return values.empty() ? Status::Ok() : Malformed("values without keys");
   }
+
+ private:
+  const MessageCompression packing_;
 };
 
 }  // namespace
 
-std::unique_ptr<MessageDecoder> MakeOpenProtocolDecoder() {
-  return std::make_unique<OpenProtocolDecoder>();
+std::unique_ptr<MessageDecoder> MakeOpenProtocolDecoder(MessageCompression packing) {
+  return std::make_unique<OpenProtocolDecoder>(packing);
 }
 
 }  // namespace cdc

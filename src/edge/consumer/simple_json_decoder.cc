@@ -32,10 +32,9 @@ Result<ConsumedRow> RowOf(const nlohmann::json& message, const std::string& type
                   .table = TextOf(message, "table"),
                   .before = {},
                   .after = {}};
-  if (FlagOf(message, "handleKeyOnly") || !Member(message, "claimCheckLocation").is_null())
-    return Error(Code::kNotSupported,
-                 "a row of {}.{} is not wholly in its message (large-message-handle)", row.schema,
-                 row.table);
+  row.claim_location = TextOf(message, "claimCheckLocation");
+  if (row.claim_location.empty() && FlagOf(message, "handleKeyOnly"))
+    return Unexpected(OnlyHandleKey(row));
   ASSIGN_OR_RETURN(row.before, ColumnsOf(Member(message, "old")));
   ASSIGN_OR_RETURN(row.after, ColumnsOf(Member(message, "data")));
   if (type == "DELETE" ? row.before.empty() || !row.after.empty() : row.after.empty())
