@@ -5,10 +5,11 @@ import threading
 import uuid
 
 import pytest
+from confluent_kafka.admin import NewPartitions
 
 from harness import programs
 from harness.cases import case_named
-from harness.cdc import run
+from harness.cdc import run, write_config
 from harness.kafka import KafkaBroker, read_lines, rows_by_key
 from harness.process import wait_until
 
@@ -115,6 +116,58 @@ def test_a_row_above_the_topics_limit_fails_with_its_table_and_size(kafka, topic
     kafka.create_topic(topic, 1, max_message_bytes="100000")
     ended = refusal("18_wide_rows", kafka.sink_uri(topic, "protocol=canal-json"))
     assert re.search(r"CDC:ErrMessageTooLarge\]a row of c18_wide_rows\.\w+ .* \d+ bytes", ended)
+
+
+@pytest.fixture
+def feed(request, cdc, kafka, topic, upstream, tmp_path):
+    """A changefeed of one table into a topic that it may not make, at work."""
+    kafka.create_topic(topic, 2)
+    upstream.drop(["kafka_topics"])
+    upstream.query("CREATE DATABASE kafka_topics")
+    upstream.query("CREATE TABLE kafka_topics.t (id BIGINT PRIMARY KEY AUTO_INCREMENT, v INT)")
+    config = write_config(tmp_path / "feed.toml", ["kafka_topics.*"], False, [])
+    parameters = "protocol=canal-json&enable-tidb-extension=true&auto-create-topic=false"
+    created = cdc.cli.create(kafka.sink_uri(topic, parameters), None, f"--config={config}")
+    request.addfinalizer(lambda: created.command("remove"))
+    created.wait_for(upstream.now_ts(), DEADLINE_S)
+    return created
+
+
+def test_a_topic_that_is_deleted_is_named(feed, kafka, topic, upstream):
+    kafka.admin().delete_topics([topic])[topic].result(20)
+
+    def error() -> str:
+        upstream.query("INSERT INTO kafka_topics.t (v) VALUES (1)")
+        return str((feed.query().get("info") or {}).get("error") or "")
+
+    wait_until("the topic is named", lambda: f"topic {topic}" in error(), DEADLINE_S, every_s=0.5)
+    # Back again, it is used again, from the checkpoint.
+    kafka.create_topic(topic, 2)
+    if feed.query()["info"]["state"] == "failed":
+        feed.command("resume")
+    upstream.query("INSERT INTO kafka_topics.t (v) VALUES (77)")
+    end_ts = upstream.now_ts()
+    wait_until("progress", lambda: feed.checkpoint_ts() >= end_ts, DEADLINE_S, every_s=0.5)
+    assert any(b'"77"' in (m.value or b"") for m in kafka.messages(topic))
+
+
+def test_partitions_that_a_topic_gets_are_used_after_a_restart_and_do_no_harm_before(
+    feed, kafka, topic, upstream
+):
+    grown = NewPartitions(topic, 4)
+    kafka.admin().create_partitions([grown])[topic].result(20)
+    upstream.query("INSERT INTO kafka_topics.t (v) VALUES (1),(2),(3)")
+    feed.wait_for(upstream.now_ts(), DEADLINE_S)
+
+    def has_watermarks() -> set:
+        return {m.partition for m in kafka.messages(topic) if b"TIDB_WATERMARK" in (m.value or b"")}
+
+    assert has_watermarks() == {0, 1}
+    feed.command("pause")
+    feed.command("resume")
+    upstream.query("INSERT INTO kafka_topics.t (v) VALUES (4)")
+    feed.wait_for(upstream.now_ts(), DEADLINE_S)
+    wait_until("watermarks", lambda: has_watermarks() == {0, 1, 2, 3}, DEADLINE_S, every_s=0.5)
 
 
 def test_nothing_is_lost_and_order_kept_when_the_broker_is_killed(kafka, topic, tmp_path):
