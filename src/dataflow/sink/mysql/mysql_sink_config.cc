@@ -5,7 +5,7 @@
 #include <map>
 
 #include "base/log.h"
-#include "config/duration.h"
+#include "config/parameter.h"
 
 namespace cdc {
 namespace {
@@ -27,24 +27,6 @@ Status SetNumber(std::string_view name, std::string_view value, int min, int max
     number = max;
   }
   *target = static_cast<int>(number);
-  return Status::Ok();
-}
-
-Status SetBool(std::string_view name, std::string_view value, bool* target) {
-  // What Go's strconv.ParseBool takes.
-  for (const std::string_view yes : {"1", "t", "T", "true", "TRUE", "True"})
-    if (value == yes) return *target = true, Status::Ok();
-  for (const std::string_view no : {"0", "f", "F", "false", "FALSE", "False"})
-    if (value == no) return *target = false, Status::Ok();
-  return BadValue(name, value, "true or false");
-}
-
-Status SetTimeout(std::string_view name, const std::string& value,
-                  std::chrono::milliseconds* target) {
-  const auto duration = ParseDuration(value);
-  if (!duration || *duration <= std::chrono::nanoseconds::zero())
-    return BadValue(name, value, "a duration above zero, like 2m or 500ms");
-  *target = std::chrono::ceil<std::chrono::milliseconds>(*duration);
   return Status::Ok();
 }
 
@@ -72,14 +54,16 @@ Setter Number(const char* name, int min, int max) {
 template <auto Member>
 Setter Bool(const char* name) {
   return [=](const std::string& value, MySqlSinkConfig* config) {
-    return SetBool(name, value, &(config->*Member));
+    ASSIGN_OR_RETURN_STATUS(config->*Member, ParseBool(Code::kMySqlConfig, name, value));
+    return Status::Ok();
   };
 }
 
 template <auto Member>
 Setter Timeout(const char* name) {
   return [=](const std::string& value, MySqlSinkConfig* config) {
-    return SetTimeout(name, value, &(config->*Member));
+    ASSIGN_OR_RETURN_STATUS(config->*Member, ParseTimeout(Code::kMySqlConfig, name, value));
+    return Status::Ok();
   };
 }
 
@@ -94,8 +78,8 @@ Setter Text() {
 // Parameters that are checked but change nothing here; why is in the header.
 Setter UnusedBool(const char* name) {
   return [=](const std::string& value, MySqlSinkConfig*) {
-    bool ignored = false;
-    return SetBool(name, value, &ignored);
+    const auto ignored = ParseBool(Code::kMySqlConfig, name, value);
+    return ignored ? Status::Ok() : ignored.error();
   };
 }
 
@@ -136,8 +120,8 @@ std::map<std::string, Setter, std::less<>> MakeSetters() {
        }},
       {"async-ddl-timeout",
        [](const std::string& value, MySqlSinkConfig*) {
-         std::chrono::milliseconds ignored{};
-         return SetTimeout("async-ddl-timeout", value, &ignored);
+         const auto ignored = ParseTimeout(Code::kMySqlConfig, "async-ddl-timeout", value);
+         return ignored ? Status::Ok() : ignored.error();
        }},
       {"where-clause", [](const std::string&, MySqlSinkConfig*) { return Status::Ok(); }},
       {"protocol", Refused("protocol", "rows go to the database as SQL")},
