@@ -6,7 +6,7 @@ BUILD := build/$(PRESET)
 PYTHON := /usr/bin/python3
 export GOTOOLCHAIN ?= auto
 
-PROGRAMS := cdc cdc-replay cdc-kafka-consumer tikv-simulator
+PROGRAMS := cdc cdc-failpoints cdc-replay cdc-kafka-consumer tikv-simulator
 SOURCES = $(shell git ls-files --cached --others --exclude-standard -- '*.h' '*.cc')
 
 .PHONY: help

@@ -68,6 +68,14 @@ def unlisted_server_keys():
             yield f"{key}, a key of the server's configuration, is not in docs/server.md"
 
 
+def unlisted_fail_points():
+    listed = (ROOT / "docs/failpoints.md").read_text()
+    sources = [f for f in SRC.rglob("*.cc") if "tests" not in f.parts]
+    for name in sorted({n for f in sources for n in re.findall(r'FailPoint(?:Int)?\("([^"]+)"', f.read_text())}):
+        if f"`{name}`" not in listed:
+            yield f"{name} is not in docs/failpoints.md"
+
+
 def main():
     problems = [
         *includes_that_go_up(),
@@ -75,6 +83,7 @@ def main():
         *unlisted_error_codes(),
         *unlisted_metrics(),
         *unlisted_server_keys(),
+        *unlisted_fail_points(),
     ]
     for problem in problems:
         print(problem)

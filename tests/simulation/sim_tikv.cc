@@ -211,6 +211,8 @@ class SimTiKvClient : public TiKvClient {
   PdClient& pd() override { return pd_; }
   SnapshotReader& snapshot() override { return reader_; }
   RegionFeed& feed() override { return feed_; }
+  void Reconnect() override {}
+  void RecycleConnections() override {}
 
  private:
   SimPd pd_;

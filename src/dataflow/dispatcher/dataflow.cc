@@ -4,6 +4,7 @@
 
 #include "base/check.h"
 #include "base/clock.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace cdc {
@@ -18,6 +19,7 @@ Dataflow::Dataflow(DataflowOptions options)
     : options_(std::move(options)),
       own_sorters_(options_.sorters ? nullptr : MakeSorterPool(nullptr)),
       sorters_(options_.sorters ? *options_.sorters : *own_sorters_),
+      metrics_(Metrics(), options_.changefeed),
       sorter_quota_(
           std::make_shared<MemoryQuota>(options_.memory_quota / 2, options_.node_sorter_quota)),
       sink_quota_(options_.memory_quota / 2, options_.node_sink_quota),
@@ -54,6 +56,7 @@ std::optional<Ts> Dataflow::RemoveTable(TableId id) {
     std::erase_if(leaving_, [](const auto& entry) { return !entry.second->InFlight(); });
     leaving_[id] = table;
   }
+  (void)FailPoint("unregisterDelayPoint");
   table->Stop();
   return table->Checkpoint();
 }
@@ -70,6 +73,8 @@ bool Dataflow::CanDrain() const {
 }
 
 Status Dataflow::Append(TableFlow& table, std::vector<KvEvent> events, std::stop_token stop) {
+  (void)FailPoint("addEventDelayPoint");
+  metrics_.collected.Add(static_cast<double>(events.size()));
   const size_t bytes = SorterBytes(events);
   if (sorter_quota_->Exceeding(bytes)) RETURN_IF_ERROR(WaitForRoom(bytes, std::move(stop)));
   return table.Append(std::move(events));

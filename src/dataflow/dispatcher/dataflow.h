@@ -18,7 +18,8 @@
 namespace cdc {
 
 struct DataflowOptions {
-  Ts start;  // DDLs at or below it are of no concern
+  ChangefeedId changefeed;  // for metrics
+  Ts start;                 // DDLs at or below it are of no concern
   Ts target = Ts::Max();
   size_t memory_quota =
       size_t{1} << 30;  // bytes: half for the sorters, half on the way to the sink
@@ -74,6 +75,7 @@ class Dataflow : private FlowHost {
  private:
   Ts SchemaBound() const override { return Ts(schema_bound_.load()); }
   Sink& sink() override { return *options_.sink; }
+  DataflowMetrics& metrics() override { return metrics_; }
   bool AdmitBatch(const std::shared_ptr<Task>& table, TableId id) override;
   void BatchSent(size_t bytes) override;
   void BatchDone(size_t bytes, size_t rows) override;
@@ -86,6 +88,7 @@ class Dataflow : private FlowHost {
   const DataflowOptions options_;
   const std::unique_ptr<SorterPool> own_sorters_;  // null if options_ has them
   SorterPool& sorters_;
+  DataflowMetrics metrics_;
   const std::shared_ptr<MemoryQuota>
       sorter_quota_;  // shared: tables may outlive us in a worker's queue
   MemoryQuota sink_quota_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "base/check.h"
+#include "base/clock.h"
+#include "base/failpoint.h"
 
 namespace cdc {
 namespace {
@@ -74,7 +76,12 @@ Status TableFlow::WriteNext(Ts limit) {
   ASSIGN_OR_RETURN_STATUS(EventBatch events, sorter_->Scan(limit, kBatchBytes));
   const bool txn_open = events.txn_open;
   const Ts low = events.events.empty() ? limit : events.events.front().commit_ts.Prev();
+  (void)FailPoint("MounterNodeWaitPrepare");
+  host_.metrics().consumed.Add(static_cast<double>(events.events.size()));
+  const SteadyTime start = SystemClock().Now();
   ASSIGN_OR_RETURN_STATUS(RowBatch mounted, mounter_->Mount(std::move(events.events)));
+  host_.metrics().mount_seconds.Observe(
+      std::chrono::duration<double>(SystemClock().Now() - start).count());
   mounted.txn_open = txn_open;
 
   const auto batch = std::make_shared<const RowBatch>(std::move(mounted));

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 
+#include "dataflow/dispatcher/metrics.h"
 #include "dataflow/dispatcher/worker_pool.h"
 #include "dataflow/mounter/mounter.h"
 #include "dataflow/sink/sink.h"
@@ -21,6 +22,7 @@ class FlowHost {
   // up to here.
   virtual Ts SchemaBound() const = 0;
   virtual Sink& sink() = 0;
+  virtual DataflowMetrics& metrics() = 0;
   // Whether the sink may get another batch now. If not, the table is scheduled again when there is
   // room.
   virtual bool AdmitBatch(const std::shared_ptr<Task>& table, TableId id) = 0;

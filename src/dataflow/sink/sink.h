@@ -49,6 +49,10 @@ class Sink {
   virtual void SetTables(const std::vector<TableInfoPtr>& /*tables*/) {}
 };
 
+// What may_write has allowed takes effect within this, or not at all: a lease counts as lost so
+// long before it can lapse. A sink has its downstream refuse what comes later, where it can.
+inline constexpr std::chrono::seconds kWriteWithin{1};
+
 struct SinkContext {
   ChangefeedId changefeed;
   std::string time_zone;        // the changefeed's, an IANA name or "" for the machine's

@@ -2,6 +2,7 @@
 #include <mutex>
 #include <unordered_set>
 
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "base/memory_budget.h"
 #include "dataflow/sorter/span_sorter.h"
@@ -77,6 +78,7 @@ class Pool : public SpillHost {
         chosen.front()->BeginSpill(SpanSorterImpl::IfBusy::kWait))
       begun.push_back(chosen.front());
     if (begun.empty()) return 0;
+    (void)FailPoint("asyncFlushStartDelay");
     std::ranges::sort(begun, {}, &SpanSorterImpl::space);
     const Status status = Write(begun);
     size_t freed = 0;
@@ -89,6 +91,7 @@ class Pool : public SpillHost {
 
   Status Write(const std::vector<SpanSorterImpl*>& sorters) {
     ASSIGN_OR_RETURN_STATUS(const auto run, store_->NewRun());
+    (void)FailPoint("asyncFlushInProcessDelay");
     for (SpanSorterImpl* sorter : sorters) RETURN_IF_ERROR(sorter->WriteTo(run.get()));
     return run->Finish();
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/check.h"
+#include "base/failpoint.h"
 #include "dataflow/sorter/event_codec.h"
 
 namespace cdc {
@@ -89,6 +90,7 @@ size_t SpanSorterImpl::spilled_bytes() const {
 }
 
 Result<EventBatch> SpanSorterImpl::Scan(Ts bound, size_t bytes_max) {
+  (void)FailPoint("sorterMergeDelay");
   EventBatch batch;
   Status status;
   size_t from_memory = 0;

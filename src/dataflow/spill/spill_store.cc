@@ -18,6 +18,7 @@
 #include <rocksdb/table.h>
 
 #include "base/bytes.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "dataflow/spill/metrics.h"
 #include "dataflow/spill/spill_dir.h"
@@ -270,6 +271,8 @@ class SpillStoreImpl::RunImpl : public SpillStore::Run {
     full_key_.clear();
     AppendBigEndian64(&full_key_, id);
     full_key_.append(key);
+    if (FailPoint("InjectErrorBackEndWrite"))
+      return Status(Code::kSorterIo, "fail point InjectErrorBackEndWrite");
     RETURN_IF_ERROR(ToStatus(writer_->Put(full_key_, ToSlice(value)), "spilling changes"));
     if (written_.empty() || written_.back().first != id) written_.emplace_back(id, 0);
     written_.back().second += full_key_.size() + value.size();
@@ -297,6 +300,8 @@ class SpillStoreImpl::RunImpl : public SpillStore::Run {
 
  private:
   Status BeginFile() {
+    if (FailPoint("InjectErrorBackEndAlloc"))
+      return Status(Code::kSorterIo, "fail point InjectErrorBackEndAlloc");
     RETURN_IF_ERROR(store_.CheckRoom(bytes_));
     files_.push_back(fmt::format("{}/{}.run", store_.dir_.path(), store_.next_file_++));
     writer_ = std::make_unique<rocksdb::SstFileWriter>(rocksdb::EnvOptions(), store_.db_options_);

@@ -59,6 +59,8 @@ class GrpcStoreNetwork : public StoreNetwork {
   std::unique_ptr<TiKvStub> OpenStub(const std::string& address) override {
     return std::make_unique<GrpcTiKvStub>(channels_.Get(address));
   }
+  void Reconnect() override { channels_.Clear(); }
+  void DropIdle() override { channels_.DropIdle(); }
 
  private:
   ChannelPool channels_;

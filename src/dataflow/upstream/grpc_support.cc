@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <sstream>
+#include <utility>
 
 namespace cdc {
 namespace {
@@ -52,7 +53,8 @@ std::string Describe(const grpc::Status& status) {
 
 std::shared_ptr<grpc::Channel> ChannelPool::Get(const std::string& address) {
   std::lock_guard lock(mutex_);
-  auto& channel = channels_[address];
+  auto& [channel, asked_for] = channels_[address];
+  asked_for = true;
   if (channel) return channel;
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kReceiveBytesMax);
@@ -75,6 +77,19 @@ std::shared_ptr<grpc::Channel> ChannelPool::Get(const std::string& address) {
   }
   channel = grpc::CreateCustomChannel(address, credentials_, arguments);
   return channel;
+}
+
+void ChannelPool::Clear() {
+  std::lock_guard lock(mutex_);
+  channels_.clear();
+}
+
+void ChannelPool::DropIdle() {
+  std::lock_guard lock(mutex_);
+  for (auto it = channels_.begin(); it != channels_.end();) {
+    const bool asked_for = std::exchange(it->second.asked_for, false);
+    it = !asked_for && it->second.channel.use_count() == 1 ? channels_.erase(it) : std::next(it);
+  }
 }
 
 void CallRegistry::Shutdown() {

@@ -25,6 +25,7 @@ std::string_view WithoutScheme(std::string_view url);
 std::string Describe(const grpc::Status& status);  // "UNAVAILABLE: connection refused"
 
 // One channel per address, with the keepalive and window settings that suit the peer. Thread-safe.
+// A channel that leaves the pool lives on until the last call on it has ended.
 class ChannelPool {
  public:
   enum class Peer { kPd, kTiKv };
@@ -32,12 +33,20 @@ class ChannelPool {
       : credentials_(std::move(credentials)), peer_(peer) {}
 
   std::shared_ptr<grpc::Channel> Get(const std::string& address);
+  // From now on there are new ones.
+  void Clear();
+  // Lets go of those that nobody has, or has asked for since the last time.
+  void DropIdle();
 
  private:
+  struct Entry {
+    std::shared_ptr<grpc::Channel> channel;
+    bool asked_for = false;  // since the last DropIdle
+  };
   const std::shared_ptr<grpc::ChannelCredentials> credentials_;
   const Peer peer_;
   std::mutex mutex_;  // guards all below
-  std::unordered_map<std::string, std::shared_ptr<grpc::Channel>> channels_;
+  std::unordered_map<std::string, Entry> channels_;
 };
 
 // Calls under way, so that a client which is going away can end them. Thread-safe.

@@ -34,6 +34,19 @@ struct StoreMetrics {
   }
 };
 
+// Of the whole feed.
+struct FeedMetrics {
+  explicit FeedMetrics(MetricsRegistry& registry)
+      : subscriptions(registry.Gauge("ticdc_kvclient_event_feed_count",
+                                     "Spans that are followed: tables and the schema's keys.")),
+        locate_seconds(registry.Histogram("ticdc_kvclient_scan_regions_duration_seconds",
+                                          "Time to find the regions of a span.",
+                                          ExponentialBuckets(0.001, 2, 15))) {}
+
+  Gauge& subscriptions;
+  Histogram& locate_seconds;
+};
+
 // The watchdog did something about a region that stood still.
 inline void CountCure(MetricsRegistry& registry, const char* cure) {
   registry

@@ -91,6 +91,12 @@ class TiKvClient {
   virtual SnapshotReader& snapshot() = 0;
   virtual RegionFeed& feed() = 0;
 
+  // Connections to stores. Both leave alone what is in use: a subscription keeps its streams.
+  // From now on, new ones.
+  virtual void Reconnect() = 0;
+  // Closes those, with their threads, that have not been used since the last time.
+  virtual void RecycleConnections() = 0;
+
   static Result<std::unique_ptr<TiKvClient>> Open(std::vector<std::string> pd_endpoints,
                                                   const TlsConfig& tls,
                                                   const RegionFeedConfig& config, Clock& clock);

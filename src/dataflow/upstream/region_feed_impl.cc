@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 
 namespace cdc {
@@ -29,6 +30,7 @@ RegionFeedImpl::RegionFeedImpl(const RegionFeedConfig& config, PdClient& pd, Reg
       rpc_(rpc),
       locks_(locks),
       clock_(clock),
+      metrics_(Metrics()),
       watch_({.resolve_interval = config.resolve_lock_interval,
               .register_after = config.register_anew_after,
               .reload_after = config.reload_route_after}) {
@@ -64,6 +66,7 @@ SubscriptionId RegionFeedImpl::Subscribe(const Span& span, Ts checkpoint, FeedLi
         std::make_shared<Subscription>(id, span, checkpoint, listener, filter_loop, clock_.Now());
     subscriptions_[id] = subscription;
   }
+  metrics_.subscriptions.Add(1);
   Schedule(subscription, subscription->Start());
   return subscription->id();
 }
@@ -76,6 +79,7 @@ void RegionFeedImpl::Unsubscribe(SubscriptionId id) {
     if (!node) return;
     subscription = node.mapped();
   }
+  metrics_.subscriptions.Add(-1);
   subscription->Stop();
   DropEverywhere(subscription);
 }
@@ -174,7 +178,9 @@ void RegionFeedImpl::Locate(const SubscriptionRef& subscription, PieceRef ref) {
     Relocate(subscription, ref, std::string(status.message()), Duration::zero());
     return;
   }
+  const SteadyTime start = clock_.Now();
   const auto regions = regions_.LocateRange(range, kRegionsAtOnce);
+  metrics_.locate_seconds.Observe(std::chrono::duration<double>(clock_.Now() - start).count());
   if (!regions) {
     Relocate(subscription, ref, std::string(regions.error().message()), Duration::zero());
     return;
@@ -210,11 +216,13 @@ Status RegionFeedImpl::CheckNotCollected(Ts checkpoint) {
                 checkpoint, safe_point);
 }
 
-Result<StoreWorker*> RegionFeedImpl::WorkerOf(StoreId store) {
+Result<std::shared_ptr<StoreWorker>> RegionFeedImpl::WorkerOf(StoreId store) {
+  if (FailPoint("kvClientErrUnreachable"))
+    return Error(Code::kTiKvRpc, "fail point kvClientErrUnreachable");
   ASSIGN_OR_RETURN(std::string address, regions_.StoreAddress(store));
   std::lock_guard lock(mutex_);
   auto& [known_address, worker] = workers_[Raw(store)];
-  if (worker && known_address == address) return worker.get();
+  if (worker && known_address == address) return worker;
   if (worker) retired_workers_.push_back(std::move(worker));
   known_address = address;
   const StoreWorker::Config config{.store = store,
@@ -223,15 +231,29 @@ Result<StoreWorker*> RegionFeedImpl::WorkerOf(StoreId store) {
                                    .received_quota = config_.received_quota,
                                    .prewrite_quota = config_.prewrite_quota,
                                    .spill = config_.spill};
-  worker = std::make_unique<StoreWorker>(config, network_, address,
+  worker = std::make_shared<StoreWorker>(config, network_, address,
                                          static_cast<StoreWorkerHost&>(*this), clock_);
-  return worker.get();
+  return worker;
 }
 
-StoreWorker* RegionFeedImpl::ExistingWorker(StoreId store) {
+std::shared_ptr<StoreWorker> RegionFeedImpl::ExistingWorker(StoreId store) {
   std::lock_guard lock(mutex_);
   const auto it = workers_.find(Raw(store));
-  return it == workers_.end() ? nullptr : it->second.second.get();
+  return it == workers_.end() ? nullptr : it->second.second;
+}
+
+void RegionFeedImpl::DropIdleWorkers() {
+  std::vector<std::shared_ptr<StoreWorker>> dropped;  // their threads end without our lock
+  std::lock_guard lock(mutex_);
+  const auto take = [&](std::shared_ptr<StoreWorker>& worker) {
+    // Nobody else has it, and nobody gets it without the lock.
+    if (worker.use_count() != 1 || !worker->Idle()) return false;
+    dropped.push_back(std::move(worker));
+    return true;
+  };
+  for (auto it = workers_.begin(); it != workers_.end();)
+    it = take(it->second.second) ? workers_.erase(it) : std::next(it);
+  std::erase_if(retired_workers_, take);
 }
 
 // ---- The watchdog ----
@@ -245,9 +267,11 @@ void RegionFeedImpl::WatchLoop(std::stop_token stop) {
       for (const auto& [id, subscription] : subscriptions_) stuck.push_back(subscription);
     }
     const SteadyTime now = clock_.Now();
+    const auto injected_s = FailPointInt("kvClientResolveLockInterval");
+    const Duration after =
+        injected_s ? Duration(std::chrono::seconds(*injected_s)) : config_.resolve_lock_after;
     std::erase_if(stuck, [&](const SubscriptionRef& subscription) {
-      return subscription->stopped() ||
-             now - subscription->stands_since() < config_.resolve_lock_after;
+      return subscription->stopped() || now - subscription->stands_since() < after;
     });
     for (const SubscriptionRef& subscription : stuck) {
       if (!stop.stop_requested()) Watch(subscription);
@@ -265,7 +289,7 @@ void RegionFeedImpl::Watch(const SubscriptionRef& subscription) {
   const auto laggards =
       subscription->Laggards(Ts::FromUnixMs(now_ms - std::min(now_ms, stall_ms)), kLaggardsAtOnce);
   for (const Subscription::Laggard& laggard : laggards) {
-    const StoreWorker* worker = ExistingWorker(laggard.region->leader_store);
+    const auto worker = ExistingWorker(laggard.region->leader_store);
     if (worker && worker->Behind()) {
       subscription->SetReason(laggard.ref, "messages of the store wait here for being handled");
       continue;
@@ -287,7 +311,7 @@ void RegionFeedImpl::Apply(Cure cure, const SubscriptionRef& subscription,
     regions_.InvalidateStore(laggard.region->leader_store);
     regions_.Invalidate(laggard.region->id, laggard.region->epoch);
   }
-  if (StoreWorker* worker = ExistingWorker(laggard.region->leader_store))
+  if (const auto worker = ExistingWorker(laggard.region->leader_store))
     worker->Restart(subscription, laggard.ref, laggard.region->id);
 }
 

@@ -31,6 +31,9 @@ class RegionFeedImpl : public RegionFeed, private StoreWorkerHost {
   SpanProgress Progress(SubscriptionId id) const override;
   std::vector<SlowTable> Slowest(size_t max) const override;
 
+  // Ends the workers, with their streams, of stores at which nothing is followed.
+  void DropIdleWorkers();
+
  private:
   struct LocateTask {
     SteadyTime due;
@@ -53,8 +56,9 @@ class RegionFeedImpl : public RegionFeed, private StoreWorkerHost {
   void LocateLoop(std::stop_token stop);
   void Locate(const SubscriptionRef& subscription, PieceRef ref);
   Status CheckNotCollected(Ts checkpoint);
-  Result<StoreWorker*> WorkerOf(StoreId store);
-  StoreWorker* ExistingWorker(StoreId store);
+  // Whoever has a worker keeps it from being dropped.
+  Result<std::shared_ptr<StoreWorker>> WorkerOf(StoreId store);
+  std::shared_ptr<StoreWorker> ExistingWorker(StoreId store);
   void DropEverywhere(const SubscriptionRef& subscription);
 
   void WatchLoop(std::stop_token stop);
@@ -71,13 +75,14 @@ class RegionFeedImpl : public RegionFeed, private StoreWorkerHost {
   TiKvRpc& rpc_;
   LockResolver& locks_;
   Clock& clock_;
+  FeedMetrics metrics_;
 
   mutable std::mutex mutex_;  // guards all below, down to the threads; never held across a call
   std::unordered_map<SubscriptionId, SubscriptionRef> subscriptions_;
   uint64_t next_subscription_ = 1;
-  std::unordered_map<uint64_t, std::pair<std::string, std::unique_ptr<StoreWorker>>> workers_;
-  // Of stores that have another address now; kept until the end, since others may still use them.
-  std::vector<std::unique_ptr<StoreWorker>> retired_workers_;
+  std::unordered_map<uint64_t, std::pair<std::string, std::shared_ptr<StoreWorker>>> workers_;
+  // Of stores that have another address now; kept as long as they follow something.
+  std::vector<std::shared_ptr<StoreWorker>> retired_workers_;
   std::priority_queue<LocateTask, std::vector<LocateTask>, Later> to_locate_;
   std::condition_variable_any located_wakeup_;
   uint64_t next_order_ = 0;

@@ -44,6 +44,11 @@ class StoreNetwork {
                                                   FeedTransportHandler* handler,
                                                   std::shared_ptr<MemoryQuota> received) = 0;
   virtual std::unique_ptr<TiKvStub> OpenStub(const std::string& address) = 0;
+
+  // What is open stays open. From now on there are new connections:
+  virtual void Reconnect() {}
+  // Closes those that nobody has, or has asked for since the last time.
+  virtual void DropIdle() {}
 };
 
 // What TiKvClient::Open makes, of given parts. `clock` outlives it.

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "base/bytes.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "dataflow/upstream/region_error.h"
 #include "dataflow/upstream/region_key.h"
@@ -78,6 +79,11 @@ bool StoreWorker::Behind() const {
   return handling_ || !items_.empty();
 }
 
+bool StoreWorker::Idle() const {
+  std::lock_guard lock(mutex_);
+  return empty_ && !handling_ && items_.empty();
+}
+
 void StoreWorker::Push(Item item) {
   {
     std::lock_guard lock(mutex_);
@@ -92,6 +98,7 @@ void StoreWorker::Run() {
     {
       std::unique_lock lock(mutex_);
       handling_ = false;
+      empty_ = requests_.empty() && waiting_[0].empty() && waiting_[1].empty();
       filled_.wait(lock, [&] { return stopping_ || !items_.empty(); });
       if (stopping_) return;
       items.swap(items_);
@@ -148,6 +155,7 @@ uint64_t StoreWorker::ChooseRequestId(const Subscription& subscription, uint64_t
 }
 
 void StoreWorker::StartSession(RegisterItem item) {
+  (void)FailPoint("kvClientPendingRegionDelay");
   const Subscription::Assignment& assignment = item.assignment;
   const uint64_t region_id = Raw(assignment.region->id);
   const uint64_t request_id = ChooseRequestId(*item.subscription, region_id);
@@ -251,6 +259,7 @@ void StoreWorker::Handle(RestartItem item) {
 void StoreWorker::Handle(MessageItem item) {
   transport_->Consumed(item.bytes.size());
   if (!stream_keys_.contains(item.stream)) return;  // closed by us, with this still on its way
+  if (BrokenByFailPoint(item.stream)) return;
   const Status parsed = ParseChangeData(item.bytes, &parsed_);
   if (!parsed.ok()) {
     BreakStream(item.stream, std::string(parsed.message()));
@@ -383,6 +392,7 @@ void StoreWorker::HandleError(const CdcEvent& event, StreamId stream) {
       JudgeRegionError(error, *session->region, config_.store, host_.regions());
   CountRegionError(Metrics(), verdict.kind);
   if (verdict.fatal != Code::kOk) {
+    (void)FailPoint("kvClientDelayWhenIncompatible");
     host_.Abort(session->subscription, Status(verdict.fatal, "store {}: {}", config_.store, text));
     return;
   }
@@ -409,6 +419,7 @@ void StoreWorker::Handle(ClosedItem item) {
 
 void StoreWorker::BreakStream(StreamId stream, std::string reason) {
   LogWarn("store {}: {}", config_.store, reason);
+  (void)FailPoint("kvClientStreamCloseDelay");
   transport_->Close(stream);
   FailStream(stream, reason, false);
 }

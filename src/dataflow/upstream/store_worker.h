@@ -62,6 +62,8 @@ class StoreWorker : private FeedTransportHandler {
   void Restart(SubscriptionRef subscription, PieceRef ref, RegionId region);
   // Messages of the store wait here for being handled, so that it may have sent what is missed.
   bool Behind() const;
+  // Nothing is followed here, or about to be.
+  bool Idle() const;
 
  private:
   // A region that is registered, or about to be.
@@ -115,6 +117,7 @@ class StoreWorker : private FeedTransportHandler {
   void Handle(RestartItem item);
   void Handle(MessageItem item);
   void Handle(ClosedItem item);
+  bool BrokenByFailPoint(StreamId stream);
 
   void StartScans();
   void StartSession(RegisterItem item);
@@ -164,6 +167,7 @@ class StoreWorker : private FeedTransportHandler {
   std::unordered_map<uint64_t, std::vector<uint64_t>> abandoned_;  // regions by request id
   uint64_t next_extra_request_;
   std::deque<RegisterItem> waiting_[2];  // for a scan; [0] goes first
+  SteadyTime forced_at_;                 // by a fail point, to reconnect
   size_t scanning_ = 0;
   ChangeData parsed_;
   std::vector<KvEvent> events_;  // complete, not yet delivered
@@ -176,6 +180,7 @@ class StoreWorker : private FeedTransportHandler {
   std::condition_variable filled_;
   std::deque<Item> items_;  // messages are bounded by the transport
   bool handling_ = false;   // what was taken out of items_
+  bool empty_ = true;       // no region is followed, or waits for its turn
   bool stopping_ = false;
 
   std::unique_ptr<FeedTransport> transport_;

@@ -32,6 +32,16 @@ class TiKvClientImpl : public TiKvClient, public LockCleaner {
   SnapshotReader& snapshot() override { return snapshot_; }
   RegionFeed& feed() override { return feed_; }
 
+  void Reconnect() override {
+    feed_.DropIdleWorkers();
+    network_->Reconnect();
+  }
+
+  void RecycleConnections() override {
+    feed_.DropIdleWorkers();
+    network_->DropIdle();
+  }
+
   Status ResolveLocks(RegionId id, Ts max) override {
     ASSIGN_OR_RETURN_STATUS(const Region region, pd_->GetRegionById(id));
     Retry retry = rpc_.StartRetry(kResolveTimeout);

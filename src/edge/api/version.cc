@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include "base/failpoint.h"
+
 #ifndef CDC_GIT_HASH
 #define CDC_GIT_HASH "None"
 #endif
@@ -20,12 +22,7 @@ const BuildInfo& Build() {
                               .git_branch = CDC_GIT_BRANCH,
                               .build_time = CDC_BUILD_TIME,
                               .compiler = __VERSION__,
-#ifdef CDC_FAILPOINTS
-                              .fail_points = true
-#else
-                              .fail_points = false
-#endif
-  };
+                              .fail_points = FailPointsCompiled()};
   return info;
 }
 

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "base/failpoint.h"
+
 namespace cdc {
 
 void PartitionSender::Send(std::span<Message> messages, Delivery* delivery) {
@@ -68,9 +70,11 @@ void PartitionSender::Delivered(const rd_kafka_message_t& message) {
   bool ok = false;
   {
     std::lock_guard lock(mutex_);
-    if (message.err != RD_KAFKA_RESP_ERR_NO_ERROR) {
+    const rd_kafka_resp_err_t error =
+        FailPoint("KafkaSinkAsyncSendError") ? RD_KAFKA_RESP_ERR_UNKNOWN : message.err;
+    if (error != RD_KAFKA_RESP_ERR_NO_ERROR) {
       // What is purged fails for the reason that had it purged.
-      producer_.FailSending(message.err, topic_, partition_,
+      producer_.FailSending(error, topic_, partition_,
                             message.len + message.key_len + kRecordOverhead);
       refused_ = true;
     }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/backoff.h"
+#include "base/failpoint.h"
 #include "base/log.h"
 #include "dataflow/sink/mysql/server_error.h"
 #include "dataflow/sink/mysql/sql_writer.h"
@@ -38,12 +39,15 @@ Status DdlExecutor::RunPlan(const DdlEvent& ddl, const DdlPlan& plan, std::stop_
   Backoff backoff({.first = 10ms, .max = 20s, .factor = 3.0});
   while (true) {
     if (stop.stop_requested()) return Status(Code::kStopped, "the ddl was stopped");
-    if (!context_.may_write())
-      return Status(Code::kLeaseExpired, "this node may not write any more");
+    const Status fenced(Code::kLeaseExpired, "this node may not write any more");
+    if (!context_.may_write()) return fenced;
+    if (FailPoint("MySQLSinkExecDDLDelay"))
+      (void)context_.clock->SleepFor(std::chrono::hours(1), stop);
     const bool may_have_run = backoff.tries() > 0 || ddl.commit_ts <= context_.replayed_until;
     const auto done = TryOnce(ddl, plan, may_have_run, stop);
     if (done) return Status::Ok();
     if (stop.stop_requested()) return Status(Code::kStopped, "the ddl was stopped");
+    if (!context_.may_write()) return fenced;
     const ErrorKind kind = ClassifyError(done.error());
     const Duration delay = backoff.Next();
     if ((kind != ErrorKind::kConnectionLost && kind != ErrorKind::kRetryable) ||
@@ -65,6 +69,7 @@ DdlExecutor::Outcome<void> DdlExecutor::TryOnce(const DdlEvent& ddl, const DdlPl
   Connection& connection = **opened;
   const std::stop_callback abort(stop, [&connection] { connection.Abort(); });
   if (auto prepared = PrepareSession(connection, plan); !prepared) return prepared;
+  if (auto may = CheckMayWrite(); !may) return may;  // a journal may be written
   const auto happened = HasHappened(connection, ddl, plan, may_have_run);
   if (!happened) return std::unexpected(happened.error());
   if (*happened) {
@@ -83,6 +88,12 @@ DdlExecutor::Outcome<void> DdlExecutor::TryOnce(const DdlEvent& ddl, const DdlPl
   return {};
 }
 
+// As late as can be: the server ends a session in which it hears nothing for kWriteWithin.
+DdlExecutor::Outcome<void> DdlExecutor::CheckMayWrite() const {
+  if (context_.may_write()) return {};
+  return std::unexpected(ServerError{.message = "this node may not write any more"});
+}
+
 DdlExecutor::Outcome<bool> DdlExecutor::HasHappened(Connection& connection, const DdlEvent& ddl,
                                                     const DdlPlan& plan, bool may_have_run) {
   if (!plan.done_check.empty()) {
@@ -97,6 +108,7 @@ DdlExecutor::Outcome<bool> DdlExecutor::HasHappened(Connection& connection, cons
 DdlExecutor::Outcome<void> DdlExecutor::RunStatement(Connection& connection, const DdlEvent& ddl,
                                                      const DdlPlan& plan,
                                                      const std::string& statement) {
+  if (auto may = CheckMayWrite(); !may) return may;
   auto done = connection.Execute(statement);
   if (done) return done;
   if (IsDdlAlreadyDone(done.error(), ddl.type)) {
@@ -107,6 +119,7 @@ DdlExecutor::Outcome<void> DdlExecutor::RunStatement(Connection& connection, con
   if (!plan.fallback.empty() && ClassifyError(done.error()) == ErrorKind::kFatal) {
     LogInfo("ddl is run in another form, changefeed={} commit_ts={} answer={} query={}",
             changefeed_, ddl.commit_ts, done.error().ToString(), plan.fallback);
+    if (auto may = CheckMayWrite(); !may) return may;
     return connection.Execute(plan.fallback);
   }
   return done;

@@ -37,6 +37,7 @@ class DdlExecutor {
   Status RunPlan(const DdlEvent& ddl, const DdlPlan& plan, std::stop_token stop);
   Outcome<void> TryOnce(const DdlEvent& ddl, const DdlPlan& plan, bool may_have_run,
                         std::stop_token stop);
+  Outcome<void> CheckMayWrite() const;
   Outcome<bool> HasHappened(Connection& connection, const DdlEvent& ddl, const DdlPlan& plan,
                             bool may_have_run);
   Outcome<void> PrepareSession(Connection& connection, const DdlPlan& plan);

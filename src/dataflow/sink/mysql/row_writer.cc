@@ -4,7 +4,10 @@
 #include <cctype>
 
 #include "base/backoff.h"
+#include "base/check.h"
+#include "base/failpoint.h"
 #include "base/log.h"
+#include "dataflow/sink/sink.h"
 
 namespace cdc {
 namespace {
@@ -12,6 +15,8 @@ namespace {
 constexpr size_t kRedactedMax = 256;
 // A connection that is being opened can't be aborted: this bounds what closing the sink waits for.
 constexpr std::chrono::milliseconds kConnectMax = 10s;
+// The server ends a session after kWriteWithin of silence; it is not used for long before.
+constexpr Duration kIdleMax = Duration(kWriteWithin) / 2;
 constexpr size_t kPacketSlack = 1024;  // below max_allowed_packet, for the packet's own header
 constexpr size_t kPacketGoal = 4 << 20;
 
@@ -75,6 +80,7 @@ void RowWriter::Disconnect() {
 }
 
 RowWriter::Outcome<void> RowWriter::Connect() {
+  if (connection_ != nullptr && context_.clock->Now() - used_at_ > kIdleMax) Disconnect();
   if (connection_ != nullptr) return {};
   ConnectOptions options = ConnectOptionsOf(context_.config);
   options.connect_timeout = std::min(options.connect_timeout, kConnectMax);
@@ -83,6 +89,7 @@ RowWriter::Outcome<void> RowWriter::Connect() {
   const std::string session = RowSessionSql(context_.config, context_.downstream);
   if (auto prepared = (*opened)->Execute(session); !prepared)
     return std::unexpected(Failure{.error = prepared.error(), .statement = session});
+  used_at_ = context_.clock->Now();
   std::lock_guard lock(mutex_);
   connection_ = *std::move(opened);
   return {};
@@ -118,7 +125,12 @@ RowWriter::Outcome<void> RowWriter::Send(const TransactionSql& transaction, size
                                         bytes, context_.downstream.packet_bytes_max)},
                   .statement = RedactSql(sql(first)),
                   .table = first.table});
-    if (auto done = connection_->Execute(text.substr(first.begin, bytes), &affected_); !done) {
+    // Between this and the packet's arrival the server hears nothing of us: if that lasts too long,
+    // the session ends and with it the transaction.
+    if (!context_.may_write()) return std::unexpected(Failure{.kind = Failure::Kind::kFenced});
+    auto done = connection_->Execute(text.substr(first.begin, bytes), &affected_);
+    used_at_ = context_.clock->Now();
+    if (!done) {
       const Statement& failed =
           statements[std::min(begin + done.error().statement, packet_end - 1)];
       return std::unexpected(Failure{
@@ -198,6 +210,19 @@ Result<StatementBuilder::Mode> RowWriter::React(const Failure& failure,
   return Unexpected(ToStatus(failure));
 }
 
+Status RowWriter::InjectedFault(std::stop_token stop) {
+  if (FailPoint("MySQLSinkHangLongTime"))
+    (void)context_.clock->SleepFor(std::chrono::hours(1), std::move(stop));
+  if (FailPoint("SinkFlushDMLPanic")) CDC_CHECK(false, "fail point SinkFlushDMLPanic");
+  if (FailPoint("MySQLSinkExecDMLError"))
+    return Status(Code::kMySqlTxn, "fail point MySQLSinkExecDMLError");
+  return Status::Ok();
+}
+
+RowWriter::Failure RowWriter::InjectedLoss() {
+  return {.error = {.code = 2013, .message = "fail point MySQLSinkTxnRandomError"}};
+}
+
 Status RowWriter::Write(const std::vector<WriteTask*>& tasks, std::stop_token stop) {
   using Mode = StatementBuilder::Mode;
   rows_.clear();
@@ -211,12 +236,14 @@ Status RowWriter::Write(const std::vector<WriteTask*>& tasks, std::stop_token st
   if (rows_.empty()) return Status::Ok();
   Mode mode = context_.config.safe_mode ? Mode::kSafe : replayed ? Mode::kReplace : Mode::kPlain;
   Backoff backoff({.first = 10ms, .max = 20s, .factor = 4.0});
+  const Status fenced(Code::kLeaseExpired, "this node may not write any more");
   while (true) {
     if (stop.stop_requested()) return Status(Code::kStopped, "the sink was closed");
-    if (!context_.may_write())
-      return Status(Code::kLeaseExpired, "this node may not write any more");
+    if (!context_.may_write()) return fenced;
+    RETURN_IF_ERROR(InjectedFault(stop));
     const SteadyTime start = context_.clock->Now();
-    const auto done = Run(builder_.Build(rows_, mode));
+    const auto done = FailPoint("MySQLSinkTxnRandomError") ? std::unexpected(InjectedLoss())
+                                                           : Run(builder_.Build(rows_, mode));
     if (done) {
       context_.metrics->txn_batch_rows.Observe(static_cast<double>(rows_.size()));
       context_.metrics->txn_seconds.Observe(
@@ -224,6 +251,7 @@ Status RowWriter::Write(const std::vector<WriteTask*>& tasks, std::stop_token st
       return Status::Ok();
     }
     if (stop.stop_requested()) return Status(Code::kStopped, "the sink was closed");
+    if (done.error().kind == Failure::Kind::kFenced) return fenced;
     const auto next = React(done.error(), mode);
     if (!next) return next.error();
     // A change of state downstream is answered at once; only waiting can cure the rest.

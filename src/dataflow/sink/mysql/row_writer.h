@@ -47,7 +47,7 @@ class RowWriter {
  private:
   // Why a transaction must be run again, or not.
   struct Failure {
-    enum class Kind { kRowCount, kServer } kind = Kind::kServer;
+    enum class Kind { kRowCount, kServer, kFenced } kind = Kind::kServer;
     ServerError error;
     std::string statement;  // without its values
     const TableInfo* table = nullptr;
@@ -63,6 +63,9 @@ class RowWriter {
   void RollBack(const ServerError& error);
   // The mode to go on with, or the error to end with.
   Result<StatementBuilder::Mode> React(const Failure& failure, StatementBuilder::Mode mode);
+  // What fail points ask for.
+  Status InjectedFault(std::stop_token stop);
+  static Failure InjectedLoss();
   static Status ToStatus(const Failure& failure);
 
   const RowWriterContext& context_;
@@ -72,6 +75,7 @@ class RowWriter {
 
   std::mutex mutex_;  // guards the pointer, for Abort; the connection is the writing thread's
   std::unique_ptr<Connection> connection_;
+  SteadyTime used_at_;  // the writing thread's: when the server last heard of us, or before
 };
 
 // `sql` with every value replaced by '?', cut to a length that suits a log line.

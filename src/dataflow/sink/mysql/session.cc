@@ -7,6 +7,8 @@
 
 #include <fmt/format.h>
 
+#include "dataflow/sink/sink.h"
+
 namespace cdc {
 namespace {
 
@@ -58,9 +60,11 @@ void AppendSettings(const Settings& settings, const Downstream& downstream, std:
 
 std::string BaseSql(const MySqlSinkConfig& config, const Downstream& downstream,
                     const char* sql_mode) {
-  std::string sql =
-      fmt::format("SET SESSION sql_mode='{}',SESSION time_zone='{}',SESSION foreign_key_checks=0",
-                  sql_mode, ServerTimeZone(config.time_zone));
+  // wait_timeout: what a process that stood still sends when it wakes finds no session any more.
+  std::string sql = fmt::format(
+      "SET SESSION sql_mode='{}',SESSION time_zone='{}',SESSION foreign_key_checks=0,"
+      "SESSION wait_timeout={}",
+      sql_mode, ServerTimeZone(config.time_zone), kWriteWithin.count());
   for (const char* isolation : kIsolation) {
     if (!downstream.has(isolation)) continue;
     sql += fmt::format(",SESSION {}='READ-COMMITTED'", isolation);

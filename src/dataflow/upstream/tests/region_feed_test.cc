@@ -47,6 +47,32 @@ TEST_F(FeedTest, SharesOneStreamPerStoreAmongSubscriptions) {
   EXPECT_EQ(tikv_.subscriptions(), 6);
 }
 
+TEST_F(FeedTest, ClosesConnectionsThatNothingUsesAndKeepsTheOthers) {
+  tikv_.Split("m");
+  tikv_.MoveLeader("m", 2);
+  const Span low{.range = {.start = "", .end = "m"}};
+  RecordingListener all;
+  RecordingListener stays;
+  const SubscriptionId id = all.Follow(feed(), kAll, Ts(1));
+  stays.Follow(feed(), low, Ts(1));
+  tikv_.Put("a", "1");
+  tikv_.Put("z", "1");
+  ExpectAllDelivered(all, {}, Ts(1));
+  client().RecycleConnections();
+  client().Reconnect();
+  EXPECT_EQ(tikv_.streams(), 2) << "both stores are followed";
+  feed().Unsubscribe(id);
+  ASSERT_TRUE(Eventually([&] {
+    client().RecycleConnections();
+    return tikv_.streams() == 1;
+  }));
+  tikv_.Put("b", "1");
+  ExpectAllDelivered(stays, low.range, Ts(1));
+  RecordingListener again;
+  again.Follow(feed(), kAll, Ts(1));
+  ExpectAllDelivered(again, {}, Ts(1));
+}
+
 TEST_F(FeedTest, KeepsCommitsThatComeBeforeTheEndOfTheScan) {
   const Ts start = tikv_.Prewrite({{"a", "1"}, {"b", "1"}});
   const Ts other = tikv_.Prewrite({{"c", "1"}});

@@ -56,7 +56,7 @@ class MariaDbTest : public ::testing::Test {
                                .config = &config_,
                                .clock = &SystemClock(),
                                .replay_until = replay_until,
-                               .may_write = [this] { return may_write_.load(); }});
+                               .may_write = [this] { return MayWrite(); }});
     EXPECT_TRUE(sink) << sink.error().ToString();
     return *std::move(sink);
   }
@@ -73,8 +73,22 @@ class MariaDbTest : public ::testing::Test {
     return TableMaker("a").Int("id").Int("u").NullableInt("v").Primary({0}).Unique({1}).Done();
   }
 
+  // Stands still on the `stand_still_at_`-th call, having found that the lease holds, until the
+  // server has ended the session; the lease has lapsed by then.
+  bool MayWrite() {
+    if (stand_still_at_ == 0 || --stand_still_at_ > 0) return may_write_;
+    const SteadyTime deadline = SystemClock().Now() + 30s;
+    while (Query("SELECT COUNT(*) FROM information_schema.processlist WHERE user = 'root' AND id "
+                 "<> CONNECTION_ID()") != "0\n" &&
+           SystemClock().Now() < deadline)
+      SystemClock().SleepFor(10ms, {});
+    may_write_ = false;
+    return true;
+  }
+
   ReplicaConfig config_;
   std::atomic<bool> may_write_{true};
+  int stand_still_at_ = 0;  // 0: never; the writer's thread's, between writes
   std::unique_ptr<Connection> admin_;
 };
 
@@ -132,6 +146,17 @@ TEST_F(MariaDbTest, EveryKindOfValueArrivesExactly) {
   auto many = rows.Update(row(1, 2), row(1, 1), 2);
   EXPECT_TRUE(Write(*sink, BatchOf(table, {many})).ok());
   EXPECT_EQ(Query("SELECT e FROM k WHERE id=1"), "x\n");
+}
+
+TEST_F(MariaDbTest, ANodeThatStoodStillBeforeItsStatementWritesNothing) {
+  const auto table = Accounts();
+  RowMaker rows(table);
+  auto sink = Open("worker-count=1");
+  ASSERT_TRUE(Write(*sink, BatchOf(table, {rows.Insert({Int(1), Int(1), Int(1)})})).ok());
+  stand_still_at_ = 2;  // the last check before the statement
+  const Status status = Write(*sink, BatchOf(table, {rows.Insert({Int(2), Int(2), Int(2)})}));
+  EXPECT_EQ(status.code(), Code::kLeaseExpired) << status.ToString();
+  EXPECT_EQ(Query("SELECT id FROM db.a"), "1\n");
 }
 
 // UPDATE t SET on_update = on_update, v = 2 upstream: the time stays what it was.
