@@ -10,6 +10,7 @@
 #include "base/metrics.h"
 #include "control/capture/cluster_watch.h"
 #include "control/processor/schema_feed.h"
+#include "dataflow/sink/sink.h"
 #include "model/uuid.h"
 
 namespace cdc {
@@ -19,6 +20,16 @@ namespace {
 constexpr double kRestartsPerSecond = 0.05;
 constexpr double kRestartsBurst = 2;
 
+static_assert(Session::kMargin >= kWriteWithin, "sinks rely on it");
+
+Duration OwnerInterval(const CaptureOptions& options) {
+  if (const auto ms = FailPointInt("ownerFlushIntervalInject"))
+    return std::chrono::milliseconds(*ms);
+  return options.owner_interval;
+}
+
+constexpr Duration kRecycleInterval = std::chrono::minutes(10);
+
 }  // namespace
 
 // What one life holds; members go in reverse order.
@@ -26,6 +37,7 @@ struct Capture::Life {
   CaptureInfo info;
   std::unique_ptr<Session> session;
   EtcdCompare registered;  // the guard of all writes of this life
+  std::unique_ptr<SchemaFeeds> schemas;
 };
 
 Capture::Capture(CaptureOptions options) : options_(std::move(options)) {}
@@ -82,19 +94,45 @@ Status Capture::Run(std::stop_token stop) {
   return Status::Ok();
 }
 
-Status Capture::Live(std::stop_token closed) {
-  Life life;
+Status Capture::Reset(Life* life, std::stop_token closed) {
+  options_.tikv->Reconnect();
+  life->schemas = std::make_unique<SchemaFeeds>(*options_.tikv);
   Backoff backoff({.first = 200ms, .max = 3s});
-  while (!life.session) {
+  while (!life->session) {
     auto session = Session::Open(*options_.etcd, options_.session_ttl, *options_.clock);
     if (session) {
-      life.session = *std::move(session);
+      life->session = *std::move(session);
       break;
     }
     LogWarn("cannot get a lease from etcd, trying again: {}", session.error().ToString());
-    if (!options_.clock->SleepFor(backoff.Next(), closed)) return Status::Ok();
+    if (!options_.clock->SleepFor(backoff.Next(), closed))
+      return Status(Code::kStopped, "stopped before there was a lease");
   }
-  life.info = {MakeUuid(), options_.advertise_addr, options_.version};
+  life->info = {MakeUuid(), options_.advertise_addr, options_.version};
+  return Status::Ok();
+}
+
+// What goes on besides the processors: each that ends ends all.
+class Capture::Routine {
+ public:
+  Routine(std::stop_source& end, std::function<Status(std::stop_token)> run)
+      : thread_([this, &end, run = std::move(run)] {
+          status_ = run(end.get_token());
+          end.request_stop();
+        }) {}
+  Status Join() {
+    thread_.join();
+    return status_;
+  }
+
+ private:
+  Status status_;  // of the thread until it has ended
+  std::thread thread_;
+};
+
+Status Capture::Live(std::stop_token closed) {
+  Life life;
+  RETURN_IF_ERROR(Reset(&life, closed));
   ASSIGN_OR_RETURN_STATUS(life.registered, Register(life));
   LogInfo("capture registered, id={} address={}", life.info.id, life.info.address);
 
@@ -108,34 +146,36 @@ Status Capture::Live(std::stop_token closed) {
                                  .capture = life.info,
                                  .time_zone = options_.time_zone,
                                  .tikv = options_.tikv,
+                                 .schemas = life.schemas.get(),
                                  .workers = options_.workers,
                                  .memory = options_.memory,
                                  .sorters = options_.sorters,
                                  .clock = options_.clock,
                                  .progress_interval = options_.processor_interval,
                                  .may_write = may_write});
-    ReactorWorker worker(*options_.etcd, processors,
-                         {.prefix = options_.paths.prefix(),
-                          .interval = options_.processor_interval,
-                          .guards = {life.registered},
-                          .may_write = may_write},
-                         *options_.clock);
+    ReactorWorker worker(
+        *options_.etcd, processors,
+        {.prefix = options_.paths.prefix(),
+         .interval = options_.processor_interval,
+         .guards = {life.registered},
+         .may_write = may_write,
+         .commit_seconds = &Metrics().Histogram(
+             "ticdc_processor_update_info_duration_seconds",
+             "Time to write what the processors have reached to etcd.",
+             ExponentialBuckets(0.001, 2, 15), {{"capture", options_.advertise_addr}})},
+        *options_.clock);
     {
       std::lock_guard lock(mutex_);
       info_ = life.info;
       session_ = life.session.get();
       processors_ = &processors;
     }
-    Status owner_ended;
-    {
-      std::jthread campaign([&] {
-        owner_ended = CampaignLoop(life, end.get_token());
-        end.request_stop();
-      });
-      ended = worker.Run(end.get_token());
-      end.request_stop();
-    }
-    if (ended.ok()) ended = owner_ended;
+    Routine campaign(end, [&](std::stop_token stop) { return CampaignLoop(life, stop); });
+    Routine recycling(end, [&](std::stop_token stop) { return RecycleLoop(stop); });
+    ended = worker.Run(end.get_token());
+    end.request_stop();
+    for (Routine* routine : {&campaign, &recycling})
+      if (Status status = routine->Join(); ended.ok()) ended = std::move(status);
     std::lock_guard lock(mutex_);
     processors_ = nullptr;
     session_ = nullptr;
@@ -162,6 +202,11 @@ void Capture::Unregister(const Life& life) {
   if (!status.ok()) LogWarn("cannot unregister, the key lapses: {}", status.ToString());
 }
 
+Status Capture::RecycleLoop(std::stop_token stop) {
+  while (options_.clock->SleepFor(kRecycleInterval, stop)) options_.tikv->RecycleConnections();
+  return Status::Ok();
+}
+
 // Campaigns again whenever ownership has ended. An error ends the life.
 Status Capture::CampaignLoop(Life& life, std::stop_token stop) {
   RateLimiter limiter(kRestartsPerSecond, kRestartsBurst, options_.clock->Now());
@@ -176,7 +221,7 @@ Status Capture::CampaignLoop(Life& life, std::stop_token stop) {
       (void)election.Resign();
       break;
     }
-    if (campaign.code() == Code::kEtcdCompacted || campaign.code() == Code::kEtcd) {
+    if (campaign.code() == Code::kEtcdCompacted) {
       LogWarn("campaign failed, trying again: {}", campaign.ToString());
       (void)election.Resign();  // a candidacy may be left
       continue;
@@ -200,13 +245,12 @@ Status Capture::RunOwner(Life& life, Election& election, std::stop_token stop) {
   const auto may_write = [session = life.session.get()] { return session->Alive(); };
   ReactorWorker* worker = nullptr;
   std::mutex worker_mutex;  // guards `worker` against wake-ups that come late
-  TiKvClient& tikv = *options_.tikv;
   Owner owner(
       {.paths = options_.paths,
        .address = life.info.address,
        .time_zone = options_.time_zone,
        .gc_ttl = options_.gc_ttl,
-       .pd = &tikv.pd(),
+       .pd = &options_.tikv->pd(),
        .clock = options_.clock,
        .may_write = may_write,
        .wake =
@@ -215,13 +259,14 @@ Status Capture::RunOwner(Life& life, Election& election, std::stop_token stop) {
              if (worker != nullptr) worker->Wake();
            },
        .seams = {.open_schema =
-                     [&tikv](const Filter& filter, Ts start, SchemaFeed::Callbacks callbacks) {
-                       return SchemaFeed::Open(tikv, filter, start, std::move(callbacks));
+                     [&schemas = *life.schemas](const ChangefeedId& id, const ReplicaConfig& config,
+                                                Ts start, SchemaFeed::Callbacks callbacks) {
+                       return schemas.Open(id, config, start, std::move(callbacks));
                      },
                  .open_sink = OpenSink}});
   ReactorWorker running(*options_.etcd, owner,
                         {.prefix = options_.paths.prefix(),
-                         .interval = options_.owner_interval,
+                         .interval = OwnerInterval(options_),
                          .guards = {life.registered, election.Guard()},
                          .may_write = may_write},
                         *options_.clock);

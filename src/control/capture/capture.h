@@ -61,9 +61,12 @@ class Capture {
 
  private:
   struct Life;
+  class Routine;
 
   Status Live(std::stop_token stop);
+  Status Reset(Life* life, std::stop_token stop);  // a new session and id; kStopped
   Result<EtcdCompare> Register(const Life& life);
+  Status RecycleLoop(std::stop_token stop);
   Status CampaignLoop(Life& life, std::stop_token stop);
   Status RunOwner(Life& life, Election& election, std::stop_token stop);
   void Unregister(const Life& life);

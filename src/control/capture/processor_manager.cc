@@ -11,6 +11,7 @@ namespace cdc {
 namespace {
 
 constexpr Duration kShowInterval = 1s;  // of progress in metrics
+constexpr Duration kSchemaGcInterval = 10s;
 
 }  // namespace
 
@@ -75,6 +76,10 @@ void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& vi
       patches->Set(options_.paths.TaskStatus(options_.capture.id, id), applied.ToJson());
     }
     running->second.processor->SetDdlFinished(view.status->ddl_finished_ts);
+    if (now_ - running->second.schema_collected >= kSchemaGcInterval) {
+      running->second.schema_collected = now_;
+      running->second.processor->ForgetSchemaBefore(view.status->checkpoint_ts);
+    }
   }
   const TaskPosition position = Report(id, &running->second);
   const auto written = view.positions.find(options_.capture.id);
@@ -94,6 +99,7 @@ ProcessorManager::Running ProcessorManager::Start(const ChangefeedId& id,
                                                   const TaskStatus& task) {
   (void)FailPoint("processorManagerHandleNewChangefeedDelay");
   Running running;
+  running.metrics = std::make_unique<ProcessorMetrics>(Metrics(), id, options_.capture.address);
   running.reported = {.checkpoint_ts = view.Checkpoint(), .resolved_ts = view.Checkpoint()};
   const auto config = ReplicaConfig::FromJson(view.info->config);
   const auto uri = Uri::Parse(view.info->sink_uri);
@@ -110,6 +116,7 @@ ProcessorManager::Running ProcessorManager::Start(const ChangefeedId& id,
                                       .checkpoint = view.Checkpoint(),
                                       .target = view.info->TargetOrMax(),
                                       .tikv = options_.tikv,
+                                      .schemas = options_.schemas,
                                       .workers = options_.workers,
                                       .memory = options_.memory,
                                       .sorters = options_.sorters,
@@ -121,6 +128,7 @@ ProcessorManager::Running ProcessorManager::Start(const ChangefeedId& id,
 }
 
 void ProcessorManager::ApplyOperations(Processor& processor, TaskStatus* task) {
+  (void)FailPoint("captureHandleTaskDelay");
   for (auto& [table, operation] : task->operations) {
     if (operation.applied()) continue;
     if (operation.remove) {
@@ -146,7 +154,9 @@ TaskPosition ProcessorManager::Report(const ChangefeedId& id, Running* running) 
     if (running->processor && now_ - running->shown_at >= kShowInterval) {
       running->shown_at = now_;
       WatchProgress(id, *running->processor, position);
-      ShowMetrics(id, position);
+      running->metrics->Show(position, std::chrono::duration_cast<std::chrono::milliseconds>(
+                                           options_.clock->WallNow().time_since_epoch())
+                                           .count());
     }
   }
   running->reported.error = running->error;
@@ -159,33 +169,9 @@ void ProcessorManager::WatchProgress(const ChangefeedId& id, const Processor& pr
     LogWarn("{}", DescribeStall(id, *stall, processor.Progress()));
 }
 
-void ProcessorManager::ShowMetrics(const ChangefeedId& id,
-                                   const ProcessorPosition& position) const {
-  const Labels labels = {{"changefeed", id}, {"capture", options_.capture.address}};
-  const auto now_ms = std::chrono::duration_cast<std::chrono::milliseconds>(
-                          options_.clock->WallNow().time_since_epoch())
-                          .count();
-  const auto show = [&](const char* name, const char* help, double value) {
-    Metrics().Gauge(name, help, labels).Set(value);
-  };
-  const auto ms = [](Ts ts) { return static_cast<double>(ts.unix_ms()); };
-  const auto lag = [&](Ts ts) { return (static_cast<double>(now_ms) - ms(ts)) / 1000; };
-  show("ticdc_processor_checkpoint_ts", "Checkpoint of the processor, Unix ms.",
-       ms(position.checkpoint));
-  show("ticdc_processor_checkpoint_ts_lag", "Seconds that the checkpoint is behind.",
-       lag(position.checkpoint));
-  show("ticdc_processor_resolved_ts", "Resolved ts of the processor, Unix ms.",
-       ms(position.resolved));
-  show("ticdc_processor_resolved_ts_lag", "Seconds that the resolved ts is behind.",
-       lag(position.resolved));
-}
-
 void ProcessorManager::Fail(const ChangefeedId& id, Running* running, const Status& status) {
   LogError("processor failed, changefeed={} error={}", id, status.ToString());
-  Metrics()
-      .Counter("ticdc_processor_exit_with_error_count", "Processors that ended with an error.",
-               {{"changefeed", id}, {"capture", options_.capture.address}})
-      .Add();
+  running->metrics->CountError();
   running->error = RunningError{options_.capture.address, std::string(CodeName(status.code())),
                                 std::string(status.message())};
   Close(id, TakeProcessor(running));
@@ -202,6 +188,7 @@ void ProcessorManager::Close(const ChangefeedId& id, std::shared_ptr<Processor> 
   std::jthread thread([done, clock = options_.clock, processor = std::move(processor)]() mutable {
     // Who looks at its progress now holds it, too, for a moment; nobody else gets hold of it.
     while (processor.use_count() > 1) (void)clock->SleepFor(1ms, {});
+    (void)FailPoint("processorStopDelay");
     processor.reset();
     *done = true;
   });

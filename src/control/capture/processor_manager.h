@@ -10,6 +10,7 @@
 #include <thread>
 #include <vector>
 
+#include "control/capture/metrics.h"
 #include "control/capture/stall_watch.h"
 #include "control/etcd/cluster_view.h"
 #include "control/etcd/progress_pace.h"
@@ -22,7 +23,8 @@ struct ProcessorManagerOptions {
   KeyPaths paths;
   CaptureInfo capture;
   std::string time_zone;
-  TiKvClient* tikv = nullptr;  // this and the next two outlive the manager
+  TiKvClient* tikv = nullptr;  // this and the next three outlive the manager
+  SchemaFeeds* schemas = nullptr;
   WorkerPool* workers = nullptr;
   const MemoryBudget* memory = nullptr;  // as in ProcessorOptions
   SorterPool* sorters = nullptr;
@@ -61,7 +63,9 @@ class ProcessorManager : public Reactor {
     std::shared_ptr<Processor> processor;  // null once it has failed
     std::optional<RunningError> error;
     TaskPosition reported;
+    std::unique_ptr<ProcessorMetrics> metrics;
     SteadyTime shown_at;  // in metrics
+    SteadyTime schema_collected;
   };
   struct Closing {
     std::shared_ptr<std::atomic<bool>> done;
@@ -73,7 +77,6 @@ class ProcessorManager : public Reactor {
   void ApplyOperations(Processor& processor, TaskStatus* task);
   void WatchProgress(const ChangefeedId& id, const Processor& processor,
                      const ProcessorPosition& position);
-  void ShowMetrics(const ChangefeedId& id, const ProcessorPosition& position) const;
   TaskPosition Report(const ChangefeedId& id, Running* running);
   bool IsDue(const TaskPosition* written, const TaskPosition& position) const;
   void Fail(const ChangefeedId& id, Running* running, const Status& status);

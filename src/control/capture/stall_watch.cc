@@ -12,26 +12,37 @@ constexpr Duration kWarnInterval = 60s;
 
 double Seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
 
-void Show(const ChangefeedId& id, const char* kind, Duration since) {
-  Metrics()
-      .Gauge("ticdc_processor_stalled_seconds",
-             "Seconds since the checkpoint or the resolved ts has moved here.",
-             {{"changefeed", id}, {"type", kind}})
-      .Set(since >= kStalledAfter ? Seconds(since) : 0);
+Gauge& GaugeOf(const ChangefeedId& id, const char* kind) {
+  return Metrics().Gauge("ticdc_processor_stalled_seconds",
+                         "Seconds since the checkpoint or the resolved ts has moved here.",
+                         {{"changefeed", id}, {"type", kind}});
 }
+
+void Show(Gauge& gauge, Duration since) { gauge.Set(since >= kStalledAfter ? Seconds(since) : 0); }
 
 }  // namespace
 
 std::optional<Stall> StallWatch::Observe(const ChangefeedId& id, Ts checkpoint, Ts resolved,
                                          SteadyTime now) {
-  Mark& mark = marks_.try_emplace(id, Mark{checkpoint, resolved, now, now, {}}).first->second;
+  auto found = marks_.find(id);
+  if (found == marks_.end())
+    found = marks_
+                .emplace(id, Mark{.checkpoint = checkpoint,
+                                  .resolved = resolved,
+                                  .checkpoint_at = now,
+                                  .resolved_at = now,
+                                  .warned_at = {},
+                                  .checkpoint_gauge = &GaugeOf(id, "checkpoint"),
+                                  .resolved_gauge = &GaugeOf(id, "resolved")})
+                .first;
+  Mark& mark = found->second;
   if (checkpoint != mark.checkpoint) mark.checkpoint_at = now;
   if (resolved != mark.resolved) mark.resolved_at = now;
   mark.checkpoint = checkpoint;
   mark.resolved = resolved;
   const Stall stall{now - mark.checkpoint_at, now - mark.resolved_at};
-  Show(id, "checkpoint", stall.checkpoint);
-  Show(id, "resolved", stall.resolved);
+  Show(*mark.checkpoint_gauge, stall.checkpoint);
+  Show(*mark.resolved_gauge, stall.resolved);
   if (std::max(stall.checkpoint, stall.resolved) < kStalledAfter) return std::nullopt;
   if (now - mark.warned_at < kWarnInterval) return std::nullopt;
   mark.warned_at = now;
@@ -39,9 +50,10 @@ std::optional<Stall> StallWatch::Observe(const ChangefeedId& id, Ts checkpoint, 
 }
 
 void StallWatch::Forget(const ChangefeedId& id) {
-  marks_.erase(id);
-  Show(id, "checkpoint", {});
-  Show(id, "resolved", {});
+  const auto node = marks_.extract(id);
+  if (!node) return;
+  Show(*node.mapped().checkpoint_gauge, {});
+  Show(*node.mapped().resolved_gauge, {});
 }
 
 std::string DescribeStall(const ChangefeedId& id, const Stall& stall,

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "control/processor/processor.h"
 
 namespace cdc {
@@ -32,6 +33,8 @@ class StallWatch {
     SteadyTime checkpoint_at;
     SteadyTime resolved_at;
     SteadyTime warned_at;
+    Gauge* checkpoint_gauge;
+    Gauge* resolved_gauge;
   };
   std::map<ChangefeedId, Mark> marks_;
 };

@@ -138,6 +138,8 @@ Result<ReactorWorker::Committed> ReactorWorker::CommitChunk(
   const SteadyTime start = clock_.Now();
   const auto txn = client_.Txn(guards, ops);
   const Duration took = clock_.Now() - start;
+  if (options_.commit_seconds != nullptr)
+    options_.commit_seconds->Observe(std::chrono::duration<double>(took).count());
   if (took > kSlowCommit)
     LogWarn("etcd is slow: a transaction of {} operations took {:.1f}s", ops.size(),
             std::chrono::duration<double>(took).count());

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "control/etcd/etcd_client.h"
 #include "control/etcd/etcd_state.h"
 
@@ -29,6 +30,7 @@ struct ReactorWorkerOptions {
   Duration interval = 50ms;         // between ticks when nothing changes
   std::vector<EtcdCompare> guards;  // of every transaction; one that fails ends the worker
   std::function<bool()> may_write = [] { return true; };  // false: our lease may have lapsed
+  Histogram* commit_seconds = nullptr;                    // shows how long a transaction takes
 };
 
 // Owns the watch and the copy. Run is for one thread; Wake is thread-safe.

@@ -7,9 +7,6 @@
 namespace cdc {
 namespace {
 
-// What a write needs at most between the check of Alive and its effect; a lease counts as lost so
-// much earlier.
-constexpr Duration kMargin = 1s;
 constexpr Duration kRetryInterval = 500ms;
 
 }  // namespace

@@ -21,6 +21,10 @@ namespace cdc {
 //   a call to etcd may hang past it.
 class Session {
  public:
+  // What a write needs at most between the check of Alive and its effect: the lease counts as lost
+  // so much before its end.
+  static constexpr Duration kMargin = 1s;
+
   // `client` and `clock` outlive the session.
   static Result<std::unique_ptr<Session>> Open(EtcdClient& client, std::chrono::seconds ttl,
                                                Clock& clock);
@@ -57,7 +61,7 @@ class Election {
   Election(EtcdClient& client, const Session& session, std::string prefix);
 
   // Blocks until elected (Ok), stopped (kStopped, candidacy withdrawn), or failed. kEtcdCompacted
-  // and kEtcd may be tried again.
+  // may be tried again with the same session.
   Status Campaign(const std::string& value, std::stop_token stop);
   // Gives ownership, or the candidacy, up. No effect without one.
   Status Resign();

@@ -9,9 +9,10 @@ namespace cdc {
 namespace {
 
 // Databases see the checkpoint in their data; message queues and files want to be told.
-bool WantsCheckpoints(const Uri& uri) {
-  for (const std::string_view scheme : {"mysql", "mysql+ssl", "tidb", "tidb+ssl", "blackhole"})
-    if (uri.scheme == scheme) return false;
+bool WantsCheckpoints(std::string_view uri) {
+  const std::string_view scheme = uri.substr(0, uri.find("://"));
+  for (const std::string_view database : {"mysql", "mysql+ssl", "tidb", "tidb+ssl", "blackhole"})
+    if (scheme == database) return false;
   return true;
 }
 
@@ -44,6 +45,16 @@ SchemaStore* FeedRunner::schema() const {
   return schema_ ? &schema_->store() : nullptr;
 }
 
+void FeedRunner::ForgetSchemaBefore(Ts ts) {
+  SchemaFeed* schema = nullptr;
+  {
+    std::lock_guard lock(mutex_);
+    schema = schema_.get();
+  }
+  // Without our lock: this waits for callbacks, which take it.
+  schema->CollectGarbage(ts);
+}
+
 void FeedRunner::Execute(std::vector<DdlEventPtr> ddls) {
   std::lock_guard lock(mutex_);
   if (ddls.empty() || executed_ == ddls.front()->commit_ts || !pending_.empty()) return;
@@ -60,7 +71,7 @@ void FeedRunner::SetCheckpoint(Ts ts) {
   std::lock_guard lock(mutex_);
   if (ts <= checkpoint_) return;
   checkpoint_ = ts;
-  wakeup_.notify_all();
+  if (WantsCheckpoints(options_.info.sink_uri)) wakeup_.notify_all();
 }
 
 void FeedRunner::Fail(Status status) {
@@ -74,7 +85,7 @@ void FeedRunner::Fail(Status status) {
 void FeedRunner::Run(std::stop_token stop) {
   if (Status status = Open(); !status.ok()) return Fail(std::move(status));
   options_.on_change();
-  const bool tell = WantsCheckpoints(uri_);
+  const bool tell = WantsCheckpoints(options_.info.sink_uri);
   while (!stop.stop_requested()) {
     std::vector<DdlEventPtr> ddls;
     Ts checkpoint;
@@ -104,10 +115,9 @@ Status FeedRunner::Open() {
   RETURN_IF_ERROR(InjectedOpenError());
   ASSIGN_OR_RETURN_STATUS(config_, ReplicaConfig::FromJson(options_.info.config));
   ASSIGN_OR_RETURN_STATUS(uri_, Uri::Parse(options_.info.sink_uri));
-  ASSIGN_OR_RETURN_STATUS(filter_, Filter::Create(config_));
   ASSIGN_OR_RETURN_STATUS(
       std::unique_ptr<SchemaFeed> schema,
-      options_.seams.open_schema(*filter_, options_.checkpoint,
+      options_.seams.open_schema(options_.changefeed, config_, options_.checkpoint,
                                  {.on_error = [this](Status status) { Fail(std::move(status)); }}));
   std::lock_guard lock(mutex_);
   schema_ = std::move(schema);
@@ -128,6 +138,8 @@ Status FeedRunner::OpenSinkIfNeeded() {
 
 Status FeedRunner::TellCheckpoint(Ts ts) {
   if (ts <= told_checkpoint_) return Status::Ok();
+  if (FailPoint("InjectEmitCheckpointTsError"))
+    return Status(Code::kUnexpected, "fail point InjectEmitCheckpointTsError");
   RETURN_IF_ERROR(OpenSinkIfNeeded());
   TellTables(ts);
   RETURN_IF_ERROR(sink_->Checkpoint(ts));

@@ -24,7 +24,8 @@ namespace cdc {
 
 // How a runner gets at the world; tests put fakes here.
 struct FeedRunnerSeams {
-  std::function<Result<std::unique_ptr<SchemaFeed>>(const Filter& filter, Ts start,
+  std::function<Result<std::unique_ptr<SchemaFeed>>(const ChangefeedId& changefeed,
+                                                    const ReplicaConfig& config, Ts start,
                                                     SchemaFeed::Callbacks callbacks)>
       open_schema;
   std::function<Result<std::unique_ptr<Sink>>(const Uri& uri, const SinkContext& context)>
@@ -57,6 +58,8 @@ class FeedRunner {
   Status error() const;
   // Null until open.
   SchemaStore* schema() const;
+  // The schema before `ts` is not asked for any more; once it is open.
+  void ForgetSchemaBefore(Ts ts);
   Ts opened_at() const { return options_.checkpoint; }
 
   // Executes the DDLs, all of one ts, in order; no effect while they are being executed or were
@@ -77,9 +80,8 @@ class FeedRunner {
   void Fail(Status status);
 
   const FeedRunnerOptions options_;
-  ReplicaConfig config_;  // these seven belong to the thread once it runs
+  ReplicaConfig config_;  // these six belong to the thread once it runs
   Uri uri_;
-  std::unique_ptr<Filter> filter_;
   std::unique_ptr<Sink> sink_;  // opened for the first DDL or checkpoint that needs it
   Ts told_checkpoint_;
   bool tables_changed_ = true;  // since the sink was told

@@ -11,30 +11,6 @@ namespace {
 constexpr Duration kSchemaGcInterval = 10s;
 constexpr Duration kShowInterval = 1s;  // of metrics and debug info
 
-void ShowMetrics(const ChangefeedId& id, const ChangefeedView& view, FeedState state,
-                 int64_t now_ms) {
-  const Labels labels = {{"changefeed", id}};
-  const auto show = [&](const char* name, const char* help, double value) {
-    Metrics().Gauge(name, help, labels).Set(value);
-  };
-  const auto lag = [&](Ts ts) {
-    return static_cast<double>(now_ms - static_cast<int64_t>(ts.unix_ms())) / 1000;
-  };
-  show("ticdc_owner_status", "State of the changefeed.", FeedStateNumber(state));
-  if (!view.status) return;
-  show("ticdc_owner_checkpoint_ts", "Checkpoint of the changefeed, Unix ms.",
-       static_cast<double>(view.status->checkpoint_ts.unix_ms()));
-  show("ticdc_owner_checkpoint_ts_lag", "Seconds that the checkpoint is behind.",
-       lag(view.status->checkpoint_ts));
-  show("ticdc_owner_resolved_ts_lag", "Seconds that the resolved ts is behind.",
-       lag(view.status->resolved_ts));
-  for (const auto& [capture, task] : view.tasks)
-    Metrics()
-        .Gauge("ticdc_owner_maintain_table_num", "Tables that a capture has been given.",
-               {{"changefeed", id}, {"capture", capture}, {"type", "total"}})
-        .Set(static_cast<double>(task.tables.size()));
-}
-
 // Whether checkpoint and resolved ts are all that differs.
 bool OnlyMovesOn(ChangefeedStatus before, const ChangefeedStatus& after) {
   before.checkpoint_ts = after.checkpoint_ts;
@@ -142,9 +118,12 @@ Result<std::vector<EtcdPatch>> Owner::Tick(const EtcdState& state, SteadyTime no
     return info ? info->create_revision : 0;
   };
   const std::map<ChangefeedId, AdminJob> jobs = jobs_.Take(view_, generation, now);
+  progress_due_ = pace_.Due(view_.changefeeds().size(), now);
+  const bool quiet = jobs.empty() && !news_ && !progress_due_ && !view_.captures_changed() &&
+                     view_.changed().empty() && view_.moved().empty();
+  if (quiet) return std::vector<EtcdPatch>();
   UpdateGc();
   CountTables();
-  progress_due_ = pace_.Due(view_.changefeeds().size(), now);
   EtcdPatches patches(state);
   TickAll(jobs, &patches);
   std::erase_if(feeds_, [&](const auto& entry) {
@@ -217,7 +196,8 @@ void Owner::TickFeed(const ChangefeedId& id, const ChangefeedView& view,
   }
   if (now_ - feed.shown_at >= kShowInterval) {
     feed.shown_at = now_;
-    ShowMetrics(id, view, step.info.state, NowMs());
+    if (!feed.metrics) feed.metrics = std::make_unique<OwnerFeedMetrics>(Metrics(), id);
+    feed.metrics->Show(view, step.info.state, NowMs());
   }
   if (step.run) return RunFeed(id, view, step.info, &feed, patches);
   if (view.status && view.status->admin_job_type != step.info.admin_job_type) {
@@ -273,9 +253,10 @@ void Owner::DropDeadCaptures(const ChangefeedId& id, const ChangefeedView& view,
 void Owner::StopFeed(const ChangefeedId& id, const ChangefeedView& view, Feed* feed,
                      EtcdPatches* patches) {
   if (feed->runner) Retire(std::move(feed->runner));
-  const SteadyTime shown_at = feed->shown_at;
-  *feed = {};
-  feed->shown_at = shown_at;
+  Feed fresh;
+  fresh.metrics = std::move(feed->metrics);
+  fresh.shown_at = feed->shown_at;
+  *feed = std::move(fresh);
   for (const auto& [capture, task] : view.tasks)
     patches->Delete(options_.paths.TaskStatus(capture, id));
 }
@@ -373,7 +354,7 @@ void Owner::Decide(const ChangefeedId& id, const ChangefeedView& view, const Cha
   if (!decision.execute.empty()) feed->runner->Execute(std::move(decision.execute));
   feed->runner->SetCheckpoint(now.status.checkpoint_ts);
   if (now_ - feed->schema_collected >= kSchemaGcInterval) {
-    feed->runner->schema()->CollectGarbage(now.status.checkpoint_ts);
+    feed->runner->ForgetSchemaBefore(now.status.checkpoint_ts);
     feed->schema_collected = now_;
   }
   // Once etcd shows the target as checkpoint, that is all that is left to do.

@@ -19,6 +19,7 @@
 #include "control/owner/feed_runner.h"
 #include "control/owner/feed_state.h"
 #include "control/owner/gc_keeper.h"
+#include "control/owner/metrics.h"
 
 namespace cdc {
 
@@ -66,6 +67,7 @@ class Owner : public Reactor {
     // The tables captured at `tables_at`, which changes with DDLs only.
     std::vector<TableId> tables;
     Ts tables_at;
+    std::unique_ptr<OwnerFeedMetrics> metrics;
     SteadyTime shown_at;  // in metrics
     SteadyTime schema_collected;
   };

@@ -57,6 +57,10 @@ class ProcessorImpl : public Processor {
     if (opened_) dataflow_->FinishDdls(ddl_finished_);
   }
 
+  void ForgetSchemaBefore(Ts ts) override {
+    if (opened_) schema_->CollectGarbage(ts);
+  }
+
   ProcessorPosition Position() const override {
     ProcessorPosition position{.checkpoint = options_.checkpoint,
                                .resolved = options_.checkpoint,
@@ -108,7 +112,12 @@ class ProcessorImpl : public Processor {
       Status status = owner.dataflow_->Append(*flow, std::move(events), stop.get_token());
       if (!status.ok()) owner.Fail(std::move(status));
     }
-    void OnResolved(Ts resolved) override { owner.dataflow_->AdvanceResolved(*flow, resolved); }
+    void OnResolved(Ts resolved) override {
+      (void)FailPoint("ProcessorSyncResolvedPreEmit");
+      if (FailPoint("ProcessorSyncResolvedError"))
+        return owner.Fail(Status(Code::kUnexpected, "fail point ProcessorSyncResolvedError"));
+      owner.dataflow_->AdvanceResolved(*flow, resolved);
+    }
     void OnFailure(Status status) override { owner.Fail(std::move(status)); }
 
     ProcessorImpl& owner;
@@ -133,13 +142,14 @@ class ProcessorImpl : public Processor {
                                                                 .may_write = options_.may_write}));
     ASSIGN_OR_RETURN_STATUS(
         auto schema,
-        SchemaFeed::Open(*options_.tikv, *filter_, options_.checkpoint,
-                         {.on_advance = [this] { SchemaAdvanced(); },
-                          .on_error = [this](Status status) { Fail(std::move(status)); }}));
+        options_.schemas->Open(options_.changefeed, options_.config, options_.checkpoint,
+                               {.on_advance = [this] { SchemaAdvanced(); },
+                                .on_error = [this](Status status) { Fail(std::move(status)); }}));
     if (stop.stop_requested()) return Status(Code::kStopped, "the processor was stopped");
     std::lock_guard lock(tables_mutex_);
     schema_ = std::move(schema);
     dataflow_ = std::make_unique<Dataflow>(DataflowOptions{
+        .changefeed = options_.changefeed,
         .start = options_.checkpoint,
         .target = options_.target,
         .memory_quota = options_.config.memory_quota,

@@ -20,6 +20,8 @@
 
 namespace cdc {
 
+class SchemaFeeds;
+
 struct ProcessorOptions {
   ChangefeedId changefeed;
   ReplicaConfig config;
@@ -27,7 +29,8 @@ struct ProcessorOptions {
   std::string time_zone;       // IANA name; "" for the machine's
   Ts checkpoint;               // of the whole changefeed: the schema is read as of here
   Ts target = Ts::Max();       // nothing above it is written
-  TiKvClient* tikv = nullptr;  // this and the next two outlive the processor
+  TiKvClient* tikv = nullptr;  // this and the next three outlive the processor
+  SchemaFeeds* schemas = nullptr;
   WorkerPool* workers = nullptr;
   const MemoryBudget* memory = nullptr;  // the node's, and its sorters; null: the changefeed has
   SorterPool* sorters = nullptr;         // its own limits only, and does not spill
@@ -76,6 +79,8 @@ class Processor {
   virtual bool IsLeaving(TableId table) const = 0;
   // All DDLs with commit ts <= `ts` have run downstream. Monotonic.
   virtual void SetDdlFinished(Ts ts) = 0;
+  // No table will be added that starts before `ts`. Monotonic; costs a pass over the schema.
+  virtual void ForgetSchemaBefore(Ts ts) = 0;
 
   virtual ProcessorPosition Position() const = 0;
   virtual std::vector<TableId> Tables() const = 0;

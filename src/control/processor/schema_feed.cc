@@ -1,19 +1,32 @@
 #include "control/processor/schema_feed.h"
 
 #include <algorithm>
-#include <mutex>
+#include <list>
+#include <shared_mutex>
 #include <vector>
 
+#include "base/failpoint.h"
+
 namespace cdc {
-namespace {
 
-class SchemaFeedImpl : public SchemaFeed {
+// One store with the subscriptions that feed it, and those who use it.
+class SchemaFeeds::Shared {
  public:
-  SchemaFeedImpl(RegionFeed& feed, std::unique_ptr<SchemaStore> store, Ts start,
-                 Callbacks callbacks)
-      : feed_(feed), store_(std::move(store)), callbacks_(std::move(callbacks)), resolved_(start) {}
+  struct User {
+    SchemaFeed::Callbacks callbacks;
+    Ts needs;  // and what is later
+  };
 
-  ~SchemaFeedImpl() override {
+  Shared(TiKvClient& tikv, std::unique_ptr<Filter> filter, std::unique_ptr<SchemaStore> store,
+         Ts start)
+      : feed_(tikv.feed()),
+        filter_(std::move(filter)),
+        store_(std::move(store)),
+        resolved_(start),
+        collected_(start) {}
+
+  ~Shared() {
+    (void)FailPoint("ProcessorDDLPullerExitDelaying");
     for (const auto& span : spans_) feed_.Unsubscribe(span->subscription);
   }
 
@@ -26,26 +39,47 @@ class SchemaFeedImpl : public SchemaFeed {
       spans_[i]->subscription = feed_.Subscribe(spans[i], start, spans_[i].get());
   }
 
-  SchemaStore& store() override { return *store_; }
+  // nullptr: what is known here does not begin, or end, where it would have to.
+  User* Join(Ts start, SchemaFeed::Callbacks* callbacks) {
+    std::unique_lock lock(users_mutex_);
+    if (failed_ || start < collected_ || start > store_->resolved()) return nullptr;
+    return &users_.emplace_back(std::move(*callbacks), start);
+  }
+  // Waits for a callback that is under way.
+  void Leave(const User* user) {
+    std::unique_lock lock(users_mutex_);
+    users_.remove_if([&](const User& other) { return &other == user; });
+  }
+  void CollectGarbage(User* user, Ts ts) {
+    std::unique_lock lock(users_mutex_);
+    user->needs = std::max(user->needs, ts);
+    const Ts needed = std::ranges::min_element(users_, {}, &User::needs)->needs;
+    if (needed <= collected_) return;
+    collected_ = needed;
+    store_->CollectGarbage(needed);
+  }
+
+  SchemaStore& store() { return *store_; }
 
  private:
   // One of the spans that together hold the schema changes.
   struct SpanListener : FeedListener {
-    SpanListener(SchemaFeedImpl& owner, Ts start) : owner(owner), resolved(start) {}
+    SpanListener(Shared& owner, Ts start) : owner(owner), resolved(start) {}
     void OnEvents(std::vector<KvEvent> events) override { owner.store_->Append(std::move(events)); }
     void OnResolved(Ts ts) override { owner.Advance(*this, ts); }
-    void OnFailure(Status status) override { owner.Fail(std::move(status)); }
+    void OnFailure(Status status) override { owner.Fail(status); }
 
-    SchemaFeedImpl& owner;
+    Shared& owner;
     SubscriptionId subscription{};
     Ts resolved;  // guarded by the owner's mutex
   };
 
   void Advance(SpanListener& span, Ts ts) {
+    if (FailPoint("processorDDLResolved")) return;
     Status status;
     {
       std::lock_guard lock(mutex_);
-      if (failed_) return;
+      if (stopped_) return;
       span.resolved = ts;
       const Ts resolved = (*std::ranges::min_element(spans_, {}, [](const auto& s) {
                             return s->resolved;
@@ -55,38 +89,72 @@ class SchemaFeedImpl : public SchemaFeed {
       // Under the lock: the store takes resolved timestamps in order.
       status = store_->Advance(resolved);
     }
-    if (!status.ok()) return Fail(std::move(status));
-    callbacks_.on_advance();
+    if (!status.ok()) return Fail(status);
+    std::shared_lock lock(users_mutex_);
+    for (const User& user : users_) user.callbacks.on_advance();
   }
 
-  void Fail(Status status) {
+  void Fail(const Status& status) {
     {
       std::lock_guard lock(mutex_);
-      if (failed_) return;
-      failed_ = true;
+      if (std::exchange(stopped_, true)) return;
     }
-    callbacks_.on_error(std::move(status));
+    std::unique_lock lock(users_mutex_);
+    failed_ = true;
+    for (const User& user : users_) user.callbacks.on_error(status);
   }
 
   RegionFeed& feed_;
+  const std::unique_ptr<Filter> filter_;  // the store's
   const std::unique_ptr<SchemaStore> store_;
-  const Callbacks callbacks_;
   std::vector<std::unique_ptr<SpanListener>> spans_;  // constant after Subscribe
 
-  std::mutex mutex_;  // guards the below and each span's resolved
+  std::mutex mutex_;  // guards the two below and each span's resolved; not held during callbacks
   Ts resolved_;
+  bool stopped_ = false;
+
+  std::shared_mutex users_mutex_;  // guards all below; held, shared, during callbacks
+  std::list<User> users_;
+  Ts collected_;  // what was before is forgotten
   bool failed_ = false;
 };
 
-}  // namespace
+class SchemaFeeds::Handle : public SchemaFeed {
+ public:
+  Handle(std::shared_ptr<Shared> shared, Shared::User* user)
+      : shared_(std::move(shared)), user_(user) {}
+  ~Handle() override { shared_->Leave(user_); }
 
-Result<std::unique_ptr<SchemaFeed>> SchemaFeed::Open(TiKvClient& tikv, const Filter& filter,
-                                                     Ts start, Callbacks callbacks) {
-  ASSIGN_OR_RETURN(auto store, SchemaStore::Open(tikv.snapshot(), start, filter));
-  auto feed =
-      std::make_unique<SchemaFeedImpl>(tikv.feed(), std::move(store), start, std::move(callbacks));
-  feed->Subscribe(start);
-  return feed;
+  SchemaStore& store() override { return shared_->store(); }
+  void CollectGarbage(Ts ts) override { shared_->CollectGarbage(user_, ts); }
+
+ private:
+  const std::shared_ptr<Shared> shared_;
+  Shared::User* const user_;
+};
+
+Result<std::unique_ptr<SchemaFeed>> SchemaFeeds::Open(const ChangefeedId& changefeed,
+                                                      const ReplicaConfig& config, Ts start,
+                                                      SchemaFeed::Callbacks callbacks) {
+  const std::pair key(changefeed, config.ToJson());
+  std::shared_ptr<Shared> open;
+  {
+    std::lock_guard lock(mutex_);
+    std::erase_if(feeds_, [](const auto& entry) { return entry.second.expired(); });
+    if (const auto found = feeds_.find(key); found != feeds_.end()) open = found->second.lock();
+  }
+  if (open)
+    if (Shared::User* user = open->Join(start, &callbacks))
+      return std::make_unique<Handle>(std::move(open), user);
+
+  ASSIGN_OR_RETURN(auto filter, Filter::Create(config));
+  ASSIGN_OR_RETURN(auto store, SchemaStore::Open(tikv_.snapshot(), start, *filter));
+  auto fresh = std::make_shared<Shared>(tikv_, std::move(filter), std::move(store), start);
+  auto handle = std::make_unique<Handle>(fresh, fresh->Join(start, &callbacks));
+  fresh->Subscribe(start);
+  std::lock_guard lock(mutex_);
+  feeds_[key] = std::move(fresh);
+  return handle;
 }
 
 }  // namespace cdc

@@ -88,6 +88,11 @@ void Scrape::UpdateProcessors() {
         .Gauge("ticdc_puller_resolved_ts", "What has been received from all regions, Unix ms.",
                {{"changefeed", processor.changefeed}, {"capture", address}})
         .Set(static_cast<double>(processor.position.resolved.unix_ms()));
+    metrics_
+        .Gauge("ticdc_sorter_resolved_ts_gauge",
+               "Up to here the sorters of the changefeed have everything, Unix ms.",
+               {{"changefeed", processor.changefeed}, {"capture", address}})
+        .Set(static_cast<double>(processor.position.resolved.unix_ms()));
     for (const TableProgress& table : capture_.Progress(processor.changefeed))
       sorter_bytes += table.sorter_bytes;
   }

@@ -23,7 +23,7 @@ struct ServerFlags {
   std::optional<std::string> addr, advertise_addr, data_dir, log_file, log_level, tz, cluster_id;
   std::optional<std::string> ca, cert, key, cert_allowed_cn, sort_dir;
   std::optional<std::string> owner_flush_interval, processor_flush_interval;
-  std::optional<int64_t> gc_ttl;
+  std::optional<int64_t> gc_ttl, capture_session_ttl;
   std::optional<int64_t> sorter_workers, sorter_pool, sorter_chunk, sorter_percentage,
       sorter_memory;
   std::optional<uint64_t> sorter_disk, memory;
@@ -78,6 +78,8 @@ Result<ServerConfig> LoadConfig(const ServerFlags& flags) {
   set(flags.memory_percentage, &config.memory_percentage_max);
   if (flags.cert_allowed_cn) config.security.cert_allowed_cn = SplitCommas(*flags.cert_allowed_cn);
   if (flags.gc_ttl) config.gc_ttl = std::chrono::seconds(*flags.gc_ttl);
+  if (flags.capture_session_ttl)
+    config.capture_session_ttl = std::chrono::seconds(*flags.capture_session_ttl);
   if (flags.sorter_percentage)
     config.sorter.memory_percentage_max = static_cast<int>(*flags.sorter_percentage);
   if (flags.sorter_memory)
@@ -146,6 +148,8 @@ void AddServerCommand(CLI::App& app, int* exit_code) {
   server->add_option("--tz", flags->tz, "Time zone that TIMESTAMP values are shown in (System)");
   server->add_option("--gc-ttl", flags->gc_ttl,
                      "Seconds that TiDB keeps data for a stopped cluster (86400)");
+  server->add_option("--capture-session-ttl", flags->capture_session_ttl,
+                     "Seconds until a node that is not heard of is taken for dead (10)");
   server->add_option("--cluster-id", flags->cluster_id,
                      "Name of this CDC cluster, if PD has several");
   server->add_option("--owner-flush-interval", flags->owner_flush_interval, "e.g. 50ms");

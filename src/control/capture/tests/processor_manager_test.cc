@@ -38,6 +38,7 @@ class FakeProcessor : public Processor {
   }
   bool IsLeaving(TableId) const override { return stage_.leaving; }
   void SetDdlFinished(Ts ts) override { stage_.ddl_finished = ts; }
+  void ForgetSchemaBefore(Ts) override {}
   ProcessorPosition Position() const override { return stage_.position; }
   std::vector<TableId> Tables() const override { return {}; }
   std::vector<TableProgress> Progress() const override {

@@ -66,7 +66,8 @@ class OwnerTest : public testing::Test {
                 .pd = &pd_,
                 .clock = &SystemClock(),
                 .seams = {.open_schema =
-                              [](const Filter&, Ts, const SchemaFeed::Callbacks&) {
+                              [](const ChangefeedId&, const ReplicaConfig&, Ts,
+                                 const SchemaFeed::Callbacks&) {
                                 return Error(Code::kStopped, "no schema in this test");
                               },
                           .open_sink =
