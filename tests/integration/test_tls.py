@@ -290,7 +290,8 @@ def test_rows_go_through_a_cluster_that_speaks_tls_only(secure, ca, mariadb):
     listed = by_node.run("capture", "list").json()
     assert [capture["address"] for capture in listed] == [server.address]
     by_node.run("changefeed", "pause", "-c", "tls").ok()
-    wait_until("it stands", lambda: Changefeed(by_node, "tls").query()["info"]["state"] == "stopped", 20)
+    state = lambda: Changefeed(by_node, "tls").query()["info"]["state"]
+    wait_until("it stands", lambda: state() == "stopped", 20)
     by_node.run("changefeed", "remove", "-c", "tls").ok()
 
 

@@ -29,14 +29,12 @@ class Node(CdcServer):
     def __init__(self, directory: Path, upstream: Playground, name: str):
         super().__init__(directory, upstream.pd, name)
         self.gate = Gate(upstream.pd.removeprefix("http://"))
-        self.config = directory / f"{name}.toml"
-        self.config.write_text(f"capture-session-ttl = {SESSION_TTL_S}\n", encoding="utf-8")
 
     def server_arguments(self) -> list[str]:
         return [
             argument.replace(self.pd, f"http://{self.gate.address}")
             for argument in super().server_arguments()
-        ] + [f"--config={self.config}"]
+        ] + [f"--capture-session-ttl={SESSION_TTL_S}"]
 
     def status(self) -> dict:
         """What /status says; empty when the node does not answer."""
