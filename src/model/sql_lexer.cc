@@ -1,4 +1,4 @@
-#include "dataflow/sink/mysql/ddl_lexer.h"
+#include "model/sql_lexer.h"
 
 #include <algorithm>
 #include <cctype>
@@ -133,20 +133,20 @@ std::vector<SqlToken> LexSql(std::string_view sql, uint64_t sql_mode) {
 std::vector<std::string_view> SplitStatements(std::string_view sql, uint64_t sql_mode) {
   std::vector<std::string_view> statements;
   const char* begin = nullptr;
-  const char* end = nullptr;
-  const auto finish = [&] {
-    if (begin != nullptr) statements.emplace_back(begin, static_cast<size_t>(end - begin));
+  const auto finish = [&](const char* end) {
+    if (begin == nullptr) return;
+    while (IsSpace(end[-1])) --end;
+    statements.emplace_back(begin, static_cast<size_t>(end - begin));
     begin = nullptr;
   };
   for (const SqlToken& token : LexSql(sql, sql_mode)) {
     if (token.IsSymbol(';')) {
-      finish();
-      continue;
+      finish(token.text.data());
+    } else if (begin == nullptr) {
+      begin = token.text.data();
     }
-    if (begin == nullptr) begin = token.text.data();
-    end = token.text.data() + token.text.size();
   }
-  finish();
+  finish(sql.data() + sql.size());
   return statements;
 }
 

@@ -37,7 +37,8 @@ inline constexpr uint64_t kNoBackslashEscapes = 1 << 20;
 // what ends too early ends with the text.
 std::vector<SqlToken> LexSql(std::string_view sql, uint64_t sql_mode);
 
-// The statements of a text, without the ';' between them and without empty ones.
+// The statements of a text, from their first token on, without the ';' between them and without
+// empty ones. Comments behind the first token stay: to TiDB, some of them are more than that.
 std::vector<std::string_view> SplitStatements(std::string_view sql, uint64_t sql_mode);
 
 }  // namespace cdc

@@ -5,9 +5,8 @@
 #include "dataflow/codec/canal_event_type.h"
 #include "dataflow/codec/java_type.h"
 #include "dataflow/codec/json_text.h"
+#include "dataflow/codec/json_value.h"
 #include "dataflow/codec/mysql_type_name.h"
-#include "model/float_text.h"
-#include "model/value_text.h"
 
 namespace cdc {
 namespace {
@@ -83,41 +82,9 @@ CanalJsonEncoder::Layout CanalJsonEncoder::MakeLayout(const TableInfo& table) co
 }
 
 void CanalJsonEncoder::AppendValue(const FieldType& type, const Datum& value, std::string* out) {
-  switch (value.kind()) {
-    case Datum::Kind::kNull:
-      out->append("null");
-      return;
-    case Datum::Kind::kBytes:
-      if (type.flags & column_flag::kBinary) return AppendJsonLatin1(value.as_view(), out);
-      return AppendJsonString(value.as_view(), out);
-    case Datum::Kind::kJson:
-      scratch_.clear();
-      AppendJson(value.as_view(), &scratch_);
-      return AppendJsonString(scratch_, out);
-    default:
-      break;
-  }
-  out->push_back('"');
-  switch (value.kind()) {
-    case Datum::Kind::kInt:
-      AppendInteger(value.as_int(), out);
-      break;
-    case Datum::Kind::kUint:
-    case Datum::Kind::kEnum:
-    case Datum::Kind::kSet:
-    case Datum::Kind::kBit:
-      AppendInteger(value.as_uint(), out);
-      break;
-    case Datum::Kind::kFloat:
-      AppendFixed(value.as_double(), true, out);
-      break;
-    case Datum::Kind::kDouble:
-      AppendFixed(value.as_double(), false, out);
-      break;
-    default:
-      AppendText(value, type, out);  // times, decimals, vectors: nothing to escape
-  }
-  out->push_back('"');
+  if (value.kind() == Datum::Kind::kBytes && type.flags & column_flag::kBinary)
+    return AppendJsonLatin1(value.as_view(), out);
+  AppendQuotedValue(type, value, &scratch_, out);
 }
 
 void CanalJsonEncoder::AppendValues(const RowChange& row, const Shape& shape,

@@ -3,6 +3,7 @@
 
 #include "dataflow/codec/encoder.h"
 #include "dataflow/mounter/ddl_query.h"
+#include "model/sql_lexer.h"
 
 namespace cdc {
 namespace {
@@ -44,7 +45,7 @@ std::vector<DdlPart> RenameParts(const DdlEvent& ddl) {
 }
 
 std::vector<DdlPart> CreateParts(const DdlEvent& ddl) {
-  const std::vector<std::string> statements = SplitStatements(ddl.query);
+  const std::vector<std::string_view> statements = SplitStatements(ddl.query, ddl.sql_mode);
   if (statements.size() != ddl.tables.size()) return {WholeStatement(ddl)};
   std::vector<DdlPart> parts;
   for (size_t i = 0; i < statements.size(); ++i) {
@@ -53,7 +54,7 @@ std::vector<DdlPart> CreateParts(const DdlEvent& ddl) {
     parts.push_back({.type = DdlType::kCreateTable,
                      .schema = table->schema,
                      .table = table->name,
-                     .query = statements[i],
+                     .query = std::string(statements[i]),
                      .tables = ddl.tables[i]});
   }
   return parts;

@@ -3,11 +3,11 @@
 #include <algorithm>
 
 #include "dataflow/codec/json_text.h"
+#include "dataflow/codec/json_value.h"
 #include "dataflow/codec/simple_schema.h"
-#include "model/float_text.h"
-#include "model/value_text.h"
 
 namespace cdc {
+
 SimpleJsonEncoder::Layout SimpleJsonEncoder::MakeLayout(const TableInfo& table) const {
   Layout layout{.head = "{\"version\":1,\"database\":"};
   AppendJsonString(table.schema, &layout.head);
@@ -29,48 +29,15 @@ SimpleJsonEncoder::Layout SimpleJsonEncoder::MakeLayout(const TableInfo& table) 
 }
 
 void SimpleJsonEncoder::AppendValue(const FieldType& type, const Datum& value, std::string* out) {
-  switch (value.kind()) {
-    case Datum::Kind::kNull:
-      out->append("null");
-      return;
-    case Datum::Kind::kBytes:
-      if (type.flags & column_flag::kBinary) return AppendJsonBase64(value.as_view(), out);
-      return AppendJsonString(value.as_view(), out);
-    case Datum::Kind::kJson:
-      scratch_.clear();
-      AppendJson(value.as_view(), &scratch_);
-      return AppendJsonString(scratch_, out);
-    default:
-      break;
-  }
-  const bool timestamp = type.type == MysqlType::kTimestamp;
-  if (timestamp) {
-    out->append("{\"location\":");
-    AppendJsonString(options_.time_zone, out);
-    out->append(",\"value\":");
-  }
-  out->push_back('"');
-  switch (value.kind()) {
-    case Datum::Kind::kInt:
-      AppendInteger(value.as_int(), out);
-      break;
-    case Datum::Kind::kUint:
-    case Datum::Kind::kEnum:
-    case Datum::Kind::kSet:
-    case Datum::Kind::kBit:
-      AppendInteger(value.as_uint(), out);
-      break;
-    case Datum::Kind::kFloat:
-      AppendFixed(value.as_double(), true, out);
-      break;
-    case Datum::Kind::kDouble:
-      AppendFixed(value.as_double(), false, out);
-      break;
-    default:
-      AppendText(value, type, out);  // times, decimals, vectors: nothing to escape
-  }
-  out->push_back('"');
-  if (timestamp) out->push_back('}');
+  if (value.kind() == Datum::Kind::kBytes && type.flags & column_flag::kBinary)
+    return AppendJsonBase64(value.as_view(), out);
+  if (type.type != MysqlType::kTimestamp || value.is_null())
+    return AppendQuotedValue(type, value, &scratch_, out);
+  out->append("{\"location\":");
+  AppendJsonString(options_.time_zone, out);
+  out->append(",\"value\":");
+  AppendQuotedValue(type, value, &scratch_, out);
+  out->push_back('}');
 }
 
 void SimpleJsonEncoder::AppendValues(const RowChange& row, const Layout& layout,

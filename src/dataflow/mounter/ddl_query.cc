@@ -7,6 +7,8 @@
 #include <re2/re2.h>
 #include <strings.h>
 
+#include "model/sql_lexer.h"
+
 namespace cdc {
 namespace {
 
@@ -22,31 +24,6 @@ std::string Unquote(std::string_view name) {
     if (name[i] == '`') ++i;
   }
   return plain;
-}
-
-std::string_view Trim(std::string_view text) {
-  const auto is_blank = [](char c) { return c == ' ' || (c >= '\t' && c <= '\r'); };
-  while (!text.empty() && is_blank(text.front())) text.remove_prefix(1);
-  while (!text.empty() && is_blank(text.back())) text.remove_suffix(1);
-  return text;
-}
-
-// The end of the quoted text or comment that starts at `at`; `at` itself if none does.
-size_t SkipQuoted(std::string_view text, size_t at) {
-  const auto after = [&](std::string_view mark, size_t from) {
-    const size_t end = text.find(mark, from);
-    return end == std::string_view::npos ? text.size() : end + mark.size();
-  };
-  const std::string_view rest = text.substr(at);
-  if (rest.starts_with("/*")) return after("*/", at + 2);
-  if (rest.starts_with('#') || rest.starts_with("-- ") || rest.starts_with("--\n"))
-    return after("\n", at);
-  const char quote = rest.front();
-  if (quote != '\'' && quote != '"' && quote != '`') return at;
-  size_t i = at + 1;
-  for (; i < text.size() && text[i] != quote; ++i)
-    if (text[i] == '\\' && quote != '`') ++i;
-  return std::min(i + 1, text.size());  // a doubled quote reads as two quoted texts: the same end
 }
 
 std::string DropQuery(const DdlEvent& event) {
@@ -110,14 +87,14 @@ std::string BatchCreateQuery(const DdlJob& job, const DdlEvent& event) {
       "(?is)^\\s*CREATE\\s+TABLE\\s+(?:IF\\s+NOT\\s+EXISTS\\s+)?"
       "(?:(?:`(?:[^`]|``)+`|[^\\s`.()]+)\\s*\\.\\s*)?(`(?:[^`]|``)+`|[^\\s`.()]+)");
   std::string query;
-  for (const std::string& statement : SplitStatements(job.query)) {
+  for (const std::string_view statement : SplitStatements(job.query, job.sql_mode)) {
     std::string name;
     if (!RE2::PartialMatch(statement, kName, &name)) continue;
     name = Unquote(name);
     const bool wanted = std::ranges::any_of(event.tables, [&](const TableDelta& delta) {
       return delta.after && EqualsIgnoreCase(delta.after->name, name);
     });
-    if (wanted) query += statement + ";";
+    if (wanted) query.append(statement).append(";");
   }
   return query;
 }
@@ -155,23 +132,6 @@ std::string QuoteName(std::string_view name) {
 
 std::string QuoteTable(std::string_view schema, std::string_view table) {
   return QuoteName(schema) + "." + QuoteName(table);
-}
-
-std::vector<std::string> SplitStatements(std::string_view text) {
-  std::vector<std::string> statements;
-  size_t start = 0;
-  const auto take = [&](size_t end) {
-    if (const auto statement = Trim(text.substr(start, end - start)); !statement.empty())
-      statements.emplace_back(statement);
-    start = end + 1;
-  };
-  for (size_t i = 0; i < text.size();) {
-    const size_t end = SkipQuoted(text, i);
-    if (end == i && text[i] == ';') take(i);
-    i = std::max(end, i + 1);
-  }
-  if (start < text.size()) take(text.size());
-  return statements;
 }
 
 std::string ReplicatedQuery(const DdlJob& job, const DdlEvent& event, bool all_tables) {

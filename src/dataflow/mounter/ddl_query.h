@@ -15,10 +15,6 @@ std::string QuoteName(std::string_view name);
 // "`db`.`table`"
 std::string QuoteTable(std::string_view schema, std::string_view table);
 
-// Splits at semicolons outside of quotes and comments; statements keep neither them nor blanks
-// around.
-std::vector<std::string> SplitStatements(std::string_view text);
-
 // What to run downstream, in event.schema, for the tables in event.tables (those that the filter
 // lets through). As the user typed it where that means the same thing there; else with qualified
 // names: a statement over several tables is several jobs in TiDB, or only part of it is replicated,

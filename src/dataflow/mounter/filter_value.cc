@@ -5,9 +5,6 @@
 #include <cctype>
 #include <charconv>
 #include <cmath>
-#include <limits>
-
-#include <fmt/format.h>
 
 #include "model/packed_time.h"
 #include "model/value_text.h"
@@ -17,66 +14,12 @@ namespace {
 
 using Kind = SqlValue::Kind;
 
-constexpr int kDigitsMax = 38;
+constexpr int kDigitsMax = ExactNumber::kDigitsMax;
 constexpr int64_t kSecond = 1'000'000'000;
-
-WideInt PowerOfTen(int exponent) {
-  WideInt power = 1;
-  while (exponent-- > 0) power *= 10;
-  return power;
-}
-
-// Multiplied by 10^digits; nullopt past 128 bits.
-std::optional<WideInt> Scaled(WideInt value, int digits) {
-  WideInt scaled = 0;
-  if (digits < 0 || digits > kDigitsMax ||  // 10^38 is the last that fits
-      __builtin_mul_overflow(value, PowerOfTen(digits), &scaled))
-    return std::nullopt;
-  return scaled;
-}
-
-bool IsInteger(const SqlValue& value) {
-  return value.kind == Kind::kInt || value.kind == Kind::kUint;
-}
-bool IsExact(const SqlValue& value) { return IsInteger(value) || value.kind == Kind::kExact; }
-
-ExactNumber ToExact(const SqlValue& value) {
-  if (value.kind == Kind::kInt) return {value.integer, 0};
-  if (value.kind == Kind::kUint) return {static_cast<WideInt>(value.number), 0};
-  return value.exact;
-}
-
-template <typename T>
-int Order(const T& a, const T& b) {
-  return a < b ? -1 : b < a ? 1 : 0;
-}
-
-int CompareExact(ExactNumber a, ExactNumber b) {
-  const int scale = std::max(a.scale, b.scale);
-  const auto x = Scaled(a.unscaled, scale - a.scale);
-  const auto y = Scaled(b.unscaled, scale - b.scale);
-  return x && y ? Order(*x, *y) : Order(a.AsDouble(), b.AsDouble());
-}
-
-std::string Folded(const std::string& text) {
-  std::string folded = text;
-  std::ranges::transform(folded, folded.begin(), [](unsigned char c) { return std::tolower(c); });
-  return folded;
-}
 
 std::string_view WithoutTrailingSpaces(std::string_view text) {
   const size_t end = text.find_last_not_of(' ');
   return text.substr(0, end == std::string_view::npos ? 0 : end + 1);
-}
-
-int CompareTexts(const SqlValue& a, const SqlValue& b) {
-  if (a.binary || b.binary) return Order(a.text, b.text);
-  if (a.ignores_case || b.ignores_case) {
-    const std::string x = Folded(a.text);
-    const std::string y = Folded(b.text);
-    return Order(WithoutTrailingSpaces(x), WithoutTrailingSpaces(y));
-  }
-  return Order(WithoutTrailingSpaces(a.text), WithoutTrailingSpaces(b.text));
 }
 
 // YYYYMMDDhhmmss.
@@ -117,6 +60,16 @@ bool TakeFraction(std::string_view* rest, int* microseconds) {
 
 double ExactNumber::AsDouble() const {
   return static_cast<double>(unscaled) / std::pow(10.0, scale);
+}
+
+std::optional<WideInt> ExactNumber::At(int more_scale) const {
+  const int digits = more_scale - scale;
+  if (digits < 0 || digits > kDigitsMax) return std::nullopt;  // 10^38 is the last that fits
+  WideInt power = 1;
+  for (int i = 0; i < digits; ++i) power *= 10;
+  WideInt scaled = 0;
+  if (__builtin_mul_overflow(unscaled, power, &scaled)) return std::nullopt;
+  return scaled;
 }
 
 SqlValue SqlValue::Int(int64_t value) {
@@ -249,6 +202,12 @@ SqlValue SqlValue::FromDatum(const Datum& datum, const FieldType& type) {
   return result;
 }
 
+ExactNumber SqlValue::AsExact() const {
+  if (kind == Kind::kInt) return {integer, 0};
+  if (kind == Kind::kUint) return {static_cast<WideInt>(number), 0};
+  return exact;
+}
+
 double SqlValue::AsDouble() const {
   switch (kind) {
     case Kind::kNull:
@@ -345,163 +304,6 @@ std::string SqlValue::AsText() const {
 std::optional<bool> SqlValue::Truth() const {
   if (is_null()) return std::nullopt;
   return AsDouble() != 0;
-}
-
-std::optional<int> CompareSql(const SqlValue& a, const SqlValue& b) {
-  if (a.is_null() || b.is_null()) return std::nullopt;
-  if (a.kind == Kind::kText && b.kind == Kind::kText) return CompareTexts(a, b);
-  if (b.kind == Kind::kTime || b.kind == Kind::kDuration) {
-    if (a.kind == b.kind)
-      return b.kind == Kind::kTime ? Order(a.number, b.number) : Order(a.integer, b.integer);
-    if (a.kind == Kind::kText) {
-      const auto read = b.kind == Kind::kTime ? SqlValue::TimeFromText(a.text)
-                                              : SqlValue::DurationFromText(a.text);
-      return read ? CompareSql(*read, b) : std::nullopt;
-    }
-  } else if (a.kind == Kind::kTime || a.kind == Kind::kDuration) {
-    if (b.kind == Kind::kText) {
-      const auto turned = CompareSql(b, a);
-      return turned ? std::optional(-*turned) : std::nullopt;
-    }
-  }
-  if (IsExact(a) && IsExact(b)) return CompareExact(ToExact(a), ToExact(b));
-  if (a.has_number && IsInteger(b))
-    return CompareExact(ToExact(SqlValue::Uint(a.number)), ToExact(b));
-  if (b.has_number && IsInteger(a))
-    return CompareExact(ToExact(a), ToExact(SqlValue::Uint(b.number)));
-  return Order(a.AsDouble(), b.AsDouble());
-}
-
-bool LikeSql(const SqlValue& value, const SqlValue& pattern, char escape) {
-  const bool fold = !value.binary && value.ignores_case;
-  const std::string text = fold ? Folded(value.AsText()) : value.AsText();
-  const std::string like = fold ? Folded(pattern.AsText()) : pattern.AsText();
-  // Greedy, with one way back: to the last '%'.
-  const auto character = [](const std::string& s, size_t at) {
-    size_t length = 1;
-    while (at + length < s.size() && (static_cast<unsigned char>(s[at + length]) & 0xc0) == 0x80)
-      ++length;
-    return length;
-  };
-  size_t t = 0, p = 0;
-  std::optional<size_t> back_p;
-  size_t back_t = 0;
-  while (t < text.size()) {
-    if (p < like.size() && like[p] == '%') {
-      back_p = ++p;
-      back_t = t;
-      continue;
-    }
-    const bool escaped = p + 1 < like.size() && like[p] == escape;
-    const size_t at = escaped ? p + 1 : p;
-    if (p < like.size() && !escaped && like[p] == '_') {
-      t += value.binary ? 1 : character(text, t);
-      p = at + 1;
-      continue;
-    }
-    if (p < like.size() && like[at] == text[t]) {
-      ++t;
-      p = at + 1;
-      continue;
-    }
-    if (!back_p) return false;
-    back_t += value.binary ? 1 : character(text, back_t);
-    t = back_t;
-    p = *back_p;
-  }
-  while (p < like.size() && like[p] == '%') ++p;
-  return p == like.size();
-}
-
-namespace {
-
-SqlValue FromWide(WideInt value) {
-  if (value >= std::numeric_limits<int64_t>::min() && value <= std::numeric_limits<int64_t>::max())
-    return SqlValue::Int(static_cast<int64_t>(value));
-  if (value > 0 && value <= static_cast<WideInt>(UINT64_MAX))
-    return SqlValue::Uint(static_cast<uint64_t>(value));
-  return SqlValue::Double(static_cast<double>(value));
-}
-
-SqlValue CalculateDouble(Arithmetic operation, double a, double b) {
-  switch (operation) {
-    case Arithmetic::kAdd:
-      return SqlValue::Double(a + b);
-    case Arithmetic::kSubtract:
-      return SqlValue::Double(a - b);
-    case Arithmetic::kMultiply:
-      return SqlValue::Double(a * b);
-    case Arithmetic::kDivide:
-      return b == 0 ? SqlValue::Null() : SqlValue::Double(a / b);
-    case Arithmetic::kModulo:
-      return b == 0 ? SqlValue::Null() : SqlValue::Double(std::fmod(a, b));
-    case Arithmetic::kIntegerDivide: {
-      if (b == 0) return SqlValue::Null();
-      const double quotient = std::trunc(a / b);
-      if (std::abs(quotient) < 9e18) return SqlValue::Int(static_cast<int64_t>(quotient));
-      return SqlValue::Double(quotient);
-    }
-  }
-  return SqlValue::Null();
-}
-
-bool IsShort(WideInt value) {
-  const WideInt limit = PowerOfTen(kDigitsMax);
-  return -limit < value && value < limit;
-}
-
-// nullopt where the digits are too many.
-std::optional<SqlValue> CalculateExact(Arithmetic operation, ExactNumber a, ExactNumber b) {
-  constexpr int kDivisionDigits = 4;  // that a quotient has beyond the dividend's
-  if (operation == Arithmetic::kMultiply) {
-    WideInt product = 0;
-    if (__builtin_mul_overflow(a.unscaled, b.unscaled, &product) || !IsShort(product))
-      return std::nullopt;
-    if (a.scale + b.scale > kDigitsMax) return std::nullopt;
-    return SqlValue::Exact({product, a.scale + b.scale});
-  }
-  if (operation == Arithmetic::kDivide) {
-    if (b.unscaled == 0) return SqlValue::Null();
-    const auto dividend = Scaled(a.unscaled, b.scale + kDivisionDigits);
-    if (!dividend || !IsShort(*dividend) || a.scale + kDivisionDigits > kDigitsMax)
-      return std::nullopt;
-    const WideInt quotient = *dividend / b.unscaled;
-    const WideInt rest = *dividend % b.unscaled;
-    const auto magnitude = [](WideInt v) { return v < 0 ? -v : v; };
-    const bool up = magnitude(rest) >= magnitude(b.unscaled) - magnitude(rest);
-    const bool negative = (*dividend < 0) != (b.unscaled < 0);
-    return SqlValue::Exact({quotient + (up ? (negative ? -1 : 1) : 0), a.scale + kDivisionDigits});
-  }
-  const int scale = std::max(a.scale, b.scale);
-  const auto x = Scaled(a.unscaled, scale - a.scale);
-  const auto y = Scaled(b.unscaled, scale - b.scale);
-  if (!x || !y) return std::nullopt;
-  WideInt result = 0;
-  switch (operation) {
-    case Arithmetic::kAdd:
-      if (__builtin_add_overflow(*x, *y, &result)) return std::nullopt;
-      break;
-    case Arithmetic::kSubtract:
-      if (__builtin_sub_overflow(*x, *y, &result)) return std::nullopt;
-      break;
-    default:
-      if (*y == 0) return SqlValue::Null();
-      if (operation == Arithmetic::kIntegerDivide) return FromWide(*x / *y);
-      result = *x % *y;
-  }
-  if (!IsShort(result)) return std::nullopt;
-  return SqlValue::Exact({result, scale});
-}
-
-}  // namespace
-
-SqlValue Calculate(Arithmetic operation, const SqlValue& a, const SqlValue& b) {
-  if (a.is_null() || b.is_null()) return SqlValue::Null();
-  if (!IsExact(a) || !IsExact(b)) return CalculateDouble(operation, a.AsDouble(), b.AsDouble());
-  const auto result = CalculateExact(operation, ToExact(a), ToExact(b));
-  if (!result) return CalculateDouble(operation, a.AsDouble(), b.AsDouble());
-  const bool integers = IsInteger(a) && IsInteger(b) && operation != Arithmetic::kDivide;
-  return integers && result->kind == Kind::kExact ? FromWide(result->exact.unscaled) : *result;
 }
 
 }  // namespace cdc

@@ -18,7 +18,11 @@ __extension__ using WideUint = unsigned __int128;
 struct ExactNumber {
   WideInt unscaled = 0;
   int scale = 0;  // digits behind the point
+  static constexpr int kDigitsMax = 38;
+
   double AsDouble() const;
+  // Counted in units of 10^-more_scale, which is not coarser; nullopt past 128 bits.
+  std::optional<WideInt> At(int more_scale) const;
 };
 
 struct SqlValue {
@@ -49,8 +53,11 @@ struct SqlValue {
   static SqlValue FromDatum(const Datum& datum, const FieldType& type);
 
   bool is_null() const { return kind == Kind::kNull; }
-  double AsDouble() const;  // of a text, the number it begins with; else 0
-  uint64_t AsBits() const;  // for &, |, ^, ~, <<, >>
+  bool is_integer() const { return kind == Kind::kInt || kind == Kind::kUint; }
+  bool is_exact() const { return is_integer() || kind == Kind::kExact; }
+  ExactNumber AsExact() const;  // is_exact()
+  double AsDouble() const;      // of a text, the number it begins with; else 0
+  uint64_t AsBits() const;      // for &, |, ^, ~, <<, >>
   std::string AsText() const;
   // nullopt: NULL.
   std::optional<bool> Truth() const;

@@ -7,7 +7,6 @@ namespace cdc {
 namespace {
 
 using testing::ElementsAre;
-using testing::IsEmpty;
 
 TableInfoPtr Table(int64_t id, std::string schema, std::string name, int64_t schema_id = 1,
                    std::vector<int64_t> partitions = {}) {
@@ -25,13 +24,6 @@ TableInfoPtr Table(int64_t id, std::string schema, std::string name, int64_t sch
 TEST(DdlQuery, QuotesNames) {
   EXPECT_EQ(QuoteName("a`b"), "`a``b`");
   EXPECT_EQ(QuoteTable("d.b", "t"), "`d.b`.`t`");
-}
-
-TEST(DdlQuery, SplitsOutsideOfQuotesAndComments) {
-  EXPECT_THAT(SplitStatements("a 'x;''y' ; b /* ; */ \"\\\";\"; # ;\n -- ;\n c `;`;;"),
-              ElementsAre("a 'x;''y'", "b /* ; */ \"\\\";\"", "# ;\n -- ;\n c `;`"));
-  EXPECT_THAT(SplitStatements(" ; \n"), IsEmpty());
-  EXPECT_THAT(SplitStatements("a 'open;"), ElementsAre("a 'open;"));
 }
 
 TEST(DdlQuery, ADropOfSeveralTablesIsOneEach) {

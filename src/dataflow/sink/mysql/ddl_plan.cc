@@ -8,10 +8,10 @@
 
 #include "dataflow/sink/mysql/create_table_sql.h"
 #include "dataflow/sink/mysql/ddl_done_check.h"
-#include "dataflow/sink/mysql/ddl_lexer.h"
 #include "dataflow/sink/mysql/ddl_rewriter.h"
 #include "dataflow/sink/mysql/ddl_time.h"
 #include "dataflow/sink/mysql/sql_writer.h"
+#include "model/sql_lexer.h"
 
 namespace cdc {
 namespace {

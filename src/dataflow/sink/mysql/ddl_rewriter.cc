@@ -6,7 +6,8 @@
 #include <optional>
 #include <vector>
 
-#include "dataflow/sink/mysql/ddl_lexer.h"
+#include "model/sql_lexer.h"
+
 
 namespace cdc {
 namespace {

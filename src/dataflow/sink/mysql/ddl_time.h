@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "dataflow/sink/mysql/ddl_lexer.h"
 #include "model/ddl_event.h"
+#include "model/sql_lexer.h"
 
 namespace cdc {
 

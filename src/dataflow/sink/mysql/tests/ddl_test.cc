@@ -3,9 +3,9 @@
 
 #include "dataflow/mounter/table_info_json.h"
 #include "dataflow/sink/mysql/create_table_sql.h"
-#include "dataflow/sink/mysql/ddl_lexer.h"
 #include "dataflow/sink/mysql/ddl_plan.h"
 #include "dataflow/sink/mysql/ddl_rewriter.h"
+#include "model/sql_lexer.h"
 
 namespace cdc {
 namespace {
@@ -14,31 +14,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::Not;
-
-std::vector<std::string> Texts(std::string_view sql, uint64_t mode = 0) {
-  std::vector<std::string> texts;
-  for (const SqlToken& token : LexSql(sql, mode)) texts.emplace_back(token.text);
-  return texts;
-}
-
-TEST(DdlLexer, CutsAsServersDo) {
-  EXPECT_THAT(Texts("ALTER TABLE `a``b`.c /* x */ ADD d1 INT(3) -- end\n, # more\n e 'it''s \\' '"),
-              ElementsAre("ALTER", "TABLE", "`a``b`", ".", "c", "ADD", "d1", "INT", "(", "3", ")",
-                          ",", "e", "'it''s \\' '"));
-  EXPECT_THAT(Texts("/*T![auto_rand] AUTO_RANDOM */ a/*! b */;"), ElementsAre("a", ";"));
-  EXPECT_THAT(Texts("1e3 0xFF 2nd 1.5"), ElementsAre("1e3", "0xFF", "2nd", "1.5"));
-  EXPECT_THAT(Texts("'a\\' b", sql_mode_bit::kNoBackslashEscapes), ElementsAre("'a\\'", "b"));
-  EXPECT_EQ(LexSql("\"a\"", 0)[0].kind, SqlToken::Kind::kString);
-  EXPECT_EQ(LexSql("\"a\"", sql_mode_bit::kAnsiQuotes)[0].kind, SqlToken::Kind::kQuotedName);
-  EXPECT_THAT(Texts("'unfinished"), ElementsAre("'unfinished"));
-  EXPECT_EQ(LexSql("`a``b`", 0)[0].Unquoted(), "a`b");
-}
-
-TEST(DdlLexer, SplitsStatementsOutsideOfText) {
-  EXPECT_THAT(
-      SplitStatements("CREATE TABLE a (x INT DEFAULT ';'); ; CREATE TABLE `b;` (y INT) ;", 0),
-      ElementsAre("CREATE TABLE a (x INT DEFAULT ';')", "CREATE TABLE `b;` (y INT)"));
-}
 
 struct RewriteCase {
   const char* sql;
