@@ -84,6 +84,35 @@ def test_bad_config_is_refused(cli, tmp_path, text, mentions):
     assert_refused(create(cli, f"--config={config}"), mentions)
 
 
+@pytest.mark.parametrize(
+    "text, mentions",
+    [
+        ("[[sink.column-selectors]]\nmatcher = ['*.*']\ncolumns = ['v']\n", "selected.t"),
+        (
+            "[[sink.column-selectors]]\nmatcher = ['*.*']\ncolumns = ['*', '!v']\n"
+            "[[sink.dispatchers]]\nmatcher = ['*.*']\npartition = 'columns'\ncolumns = ['v']\n",
+            "column v",
+        ),
+        (
+            "[[sink.dispatchers]]\nmatcher = ['*.*']\npartition = 'index-value'\nindex = 'kv'\n",
+            "not unique",
+        ),
+        (
+            "[[sink.dispatchers]]\nmatcher = ['*.*']\npartition = 'columns'\ncolumns = ['w']\n",
+            "no column w",
+        ),
+    ],
+)
+def test_rules_that_do_not_fit_a_table_are_refused(cli, upstream, tmp_path, text, mentions):
+    """Before the broker is asked: there is none."""
+    upstream.query("CREATE DATABASE IF NOT EXISTS selected")
+    upstream.query("CREATE TABLE IF NOT EXISTS selected.t (id INT PRIMARY KEY, v INT, KEY kv (v))")
+    config = tmp_path / "rules.toml"
+    config.write_text("[filter]\nrules = ['selected.*']\n" + text, encoding="utf-8")
+    sink = "kafka://127.0.0.1:1/topic?protocol=canal-json"
+    assert_refused(create(cli, f"--config={config}", sink=sink), mentions)
+
+
 def test_config_file_that_is_not_there_is_refused(cli, tmp_path):
     assert_refused(create(cli, f"--config={tmp_path}/none.toml"), "none.toml")
 

@@ -35,6 +35,20 @@ const PartitionRule& EventRouter::PartitionRuleOf(std::string_view schema,
   return rule != nullptr ? rule->partition : default_partition_;
 }
 
+Status EventRouter::Check(const TableInfo& table, const ColumnSelectors* selectors) const {
+  const PartitionRule& rule = PartitionRuleOf(table.schema, table.name);
+  RETURN_IF_ERROR(rule.Check(table));
+  if (selectors == nullptr) return Status::Ok();
+  RETURN_IF_ERROR(selectors->Check(table));
+  for (const std::string& column : rule.columns())
+    if (!selectors->Selects(table, column))
+      return Status(Code::kColumnSelector,
+                    "sink.column-selectors leave out column {} of table {}.{}, by which its rows "
+                    "are dispatched",
+                    column, table.schema, table.name);
+  return Status::Ok();
+}
+
 std::vector<std::string> EventRouter::TopicsOf(const DdlEvent& ddl) const {
   std::vector<std::string> topics;
   if (!ddl.table.empty())

@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "config/replica_config.h"
 #include "config/table_filter.h"
+#include "dataflow/dispatcher/column_selector.h"
 #include "dataflow/dispatcher/partition_rule.h"
 #include "dataflow/dispatcher/topic_expression.h"
 #include "model/ddl_event.h"
@@ -26,6 +27,11 @@ class EventRouter {
 
   std::string TopicOf(std::string_view schema, std::string_view table) const;
   const PartitionRule& PartitionRuleOf(std::string_view schema, std::string_view table) const;
+
+  // Whether the table's rule can be applied to it, and consumers can follow: its rows keep their
+  // partitions and can be told apart by the columns that are sent, among which are those that the
+  // rule names. `selectors` may be null. Errors: kDispatcher, kColumnSelector.
+  Status Check(const TableInfo& table, const ColumnSelectors* selectors) const;
 
   // Of each table that the DDL touches, in its order; for a renamed one by its old name. The
   // default topic for schema-level DDL.

@@ -93,14 +93,14 @@ PartitionRule PartitionRule::Make(std::string_view name, std::string index,
   std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return std::tolower(c); });
   PartitionRule rule;
   rule.index_ = std::move(index);
-  rule.columns_ = std::move(columns);
   if (lower == "ts")
     rule.kind_ = Kind::kTs;
   else if (lower == "index-value" || lower == "rowid")
     rule.kind_ = Kind::kIndexValue;
-  else if (lower == "columns")
+  else if (lower == "columns") {
     rule.kind_ = Kind::kColumns;
-  else if (!lower.empty() && lower != "default" && lower != "table")
+    rule.columns_ = std::move(columns);
+  } else if (!lower.empty() && lower != "default" && lower != "table")
     LogWarn("unknown partition rule, rows go by table, partition=\"{}\"", name);
   return rule;
 }

@@ -40,6 +40,8 @@ class PartitionRule {
   // The same, and that rows keep their partition: an index must be unique, since only updates of
   // unique keys are split into delete and insert.
   Status Check(const TableInfo& table) const;
+  // Those of the rule "columns".
+  const std::vector<std::string>& columns() const { return columns_; }
 
  private:
   enum class Kind : uint8_t { kTable, kTs, kIndexValue, kColumns };

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <stop_token>
 #include <vector>
 
@@ -55,9 +56,9 @@ inline constexpr std::chrono::seconds kWriteWithin{1};
 
 struct SinkContext {
   ChangefeedId changefeed;
-  std::string time_zone;        // the changefeed's, an IANA name or "" for the machine's
-  const ReplicaConfig* config;  // outlives the sink
-  Clock* clock;                 // outlives the sink
+  std::string time_zone;            // the changefeed's, an IANA name or "" for the machine's
+  const ReplicaConfig* config;      // outlives the sink
+  Clock* clock;                     // outlives the sink
   // A run before this one may have applied what was committed up to here: an insert may find its
   // row there already, an update or a delete nothing to do, a schema change may have taken effect.
   Ts replay_until;
@@ -71,5 +72,10 @@ struct SinkContext {
 Result<std::unique_ptr<Sink>> OpenSink(const Uri& uri, const SinkContext& context);
 // The checks of OpenSink that need no connection: for `changefeed create`.
 Status ValidateSinkUri(const Uri& uri, const ReplicaConfig& config);
+// Whether the sink can take rows of these tables as the configuration says: rules that dispatch
+// them and select their columns fit them. Errors: kDispatcher, kColumnSelector, those of
+// ValidateSinkUri.
+Status ValidateSinkTables(const Uri& uri, const ReplicaConfig& config,
+                          std::span<const TableInfoPtr> tables);
 
 }  // namespace cdc

@@ -1,4 +1,5 @@
 #include "base/metrics.h"
+#include "dataflow/dispatcher/event_router.h"
 #include "dataflow/sink/blackhole/blackhole_sink.h"
 #include "dataflow/sink/kafka/kafka_sink.h"
 #include "dataflow/sink/mysql/mysql_sink.h"
@@ -45,6 +46,18 @@ Status ValidateSinkUri(const Uri& uri, const ReplicaConfig& config) {
   if (IsKafkaScheme(uri.scheme)) return KafkaSink::Validate(uri, config);
   if (uri.scheme == "blackhole") return BlackholeSink::Validate(uri);
   return UnknownScheme(uri);
+}
+
+Status ValidateSinkTables(const Uri& uri, const ReplicaConfig& config,
+                          std::span<const TableInfoPtr> tables) {
+  if (!IsKafkaScheme(uri.scheme)) return Status::Ok();
+  ASSIGN_OR_RETURN_STATUS(const KafkaSinkConfig kafka, KafkaSinkConfig::Make(uri, config, ""));
+  ASSIGN_OR_RETURN_STATUS(
+      const auto router,
+      EventRouter::Create(config.sink.dispatchers, config.case_sensitive, kafka.topic));
+  for (const TableInfoPtr& table : tables)
+    RETURN_IF_ERROR(router->Check(*table, kafka.column_selectors.get()));
+  return Status::Ok();
 }
 
 }  // namespace cdc

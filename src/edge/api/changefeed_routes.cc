@@ -140,8 +140,9 @@ Result<ApiReply> VerifyTables(ApiContext& context, const ApiRequest& request, bo
   RETURN_UNEXPECTED_IF_ERROR(CheckUpstream(body.pd_addrs, context.pd().endpoints()));
   const ReplicaConfig config = body.config.value_or(ReplicaConfig());
   RETURN_UNEXPECTED_IF_ERROR(config.Validate());
-  ASSIGN_OR_RETURN(const TablesVerdict verdict,
-                   context.service().VerifyTables(config, body.start_ts));
+  ASSIGN_OR_RETURN(
+      const TablesVerdict verdict,
+      context.service().VerifyTables(config, body.sink_uri.value_or(""), body.start_ts));
   OrderedJson view = {{"ineligible_tables", NamesView(verdict.ineligible)},
                       {"eligible_tables", NamesView(verdict.eligible)}};
   if (all) {

@@ -120,7 +120,7 @@ Result<ChangefeedInfo> ChangefeedService::Create(ChangefeedSpec* spec,
   RETURN_UNEXPECTED_IF_ERROR(CheckStart(spec));
   HeldSafePoint safe_point(tikv_.pd(), paths_.gc_service() + "-creating-" + spec->id);
   if (spec->config.check_gc_safe_point) RETURN_UNEXPECTED_IF_ERROR(safe_point.Set(spec->start_ts));
-  RETURN_UNEXPECTED_IF_ERROR(CheckTables(spec->config, spec->start_ts, accept));
+  RETURN_UNEXPECTED_IF_ERROR(CheckTables(spec->config, spec->sink_uri, spec->start_ts, accept));
   RETURN_UNEXPECTED_IF_ERROR(CheckSink(spec->sink_uri, spec->config, spec->time_zone));
   ChangefeedInfo info = MakeInfo(*spec);
   RETURN_UNEXPECTED_IF_ERROR(Save(spec->id, info));
@@ -151,9 +151,9 @@ Status ChangefeedService::CheckStart(ChangefeedSpec* spec) {
   return Status::Ok();
 }
 
-Status ChangefeedService::CheckTables(const ReplicaConfig& config, Ts ts,
-                                      const AcceptIneligible& accept) {
-  ASSIGN_OR_RETURN_STATUS(const TablesVerdict verdict, VerifyTables(config, ts));
+Status ChangefeedService::CheckTables(const ReplicaConfig& config, const std::string& sink_uri,
+                                      Ts ts, const AcceptIneligible& accept) {
+  ASSIGN_OR_RETURN_STATUS(const TablesVerdict verdict, VerifyTables(config, sink_uri, ts));
   if (verdict.ineligible.empty() || accept(verdict.ineligible)) return Status::Ok();
   return Status(Code::kTableIneligible,
                 "these tables have no usable key: {}; force-replicate takes them along, "
@@ -161,21 +161,28 @@ Status ChangefeedService::CheckTables(const ReplicaConfig& config, Ts ts,
                 Names(verdict.ineligible));
 }
 
-Result<TablesVerdict> ChangefeedService::VerifyTables(const ReplicaConfig& config, Ts ts) {
+Result<TablesVerdict> ChangefeedService::VerifyTables(const ReplicaConfig& config,
+                                                      const std::string& sink_uri, Ts ts) {
   if (ts == Ts()) {
     ASSIGN_OR_RETURN(ts, tikv_.pd().GetTs());
   }
   ASSIGN_OR_RETURN(const auto filter, Filter::Create(config));
   ASSIGN_OR_RETURN(const auto schema, SchemaStore::Open(tikv_.snapshot(), ts, *filter));
   TablesVerdict verdict;
+  std::vector<TableInfoPtr> tables;
   for (const PhysicalTable& physical : schema->CapturedTables(ts)) {
     // Conditions on rows may name columns that the table does not have.
     if (const auto rows = filter->RowFilterFor(*physical.table); !rows)
       return Unexpected(rows.error());
+    tables.push_back(physical.table);
     verdict.eligible.push_back({.schema = physical.table->schema,
                                 .table = physical.table->name,
                                 .id = physical.id,
                                 .is_partition = physical.table->is_partitioned()});
+  }
+  if (!sink_uri.empty()) {
+    ASSIGN_OR_RETURN(const Uri uri, Uri::Parse(sink_uri));
+    RETURN_UNEXPECTED_IF_ERROR(ValidateSinkTables(uri, config, tables));
   }
   for (const TableInfoPtr& table : schema->IneligibleTables(ts))
     verdict.ineligible.push_back({.schema = table->schema, .table = table->name, .id = table->id});
@@ -218,7 +225,7 @@ Result<ChangefeedInfo> ChangefeedService::Update(
       ASSIGN_OR_RETURN(const ChangefeedStatus status, ChangefeedStatus::FromJson(kv->value));
       checkpoint = status.checkpoint_ts;
     }
-    RETURN_UNEXPECTED_IF_ERROR(CheckTables(config, checkpoint, accept));
+    RETURN_UNEXPECTED_IF_ERROR(CheckTables(config, info.sink_uri, checkpoint, accept));
   }
   if (info.config != stored.info.config || info.sink_uri != stored.info.sink_uri)
     RETURN_UNEXPECTED_IF_ERROR(CheckSink(info.sink_uri, config, ""));

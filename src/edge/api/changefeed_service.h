@@ -58,15 +58,18 @@ class ChangefeedService {
   Result<ChangefeedInfo> Update(const ChangefeedId& id,
                                 const std::function<Status(ChangefeedInfo*)>& change,
                                 const AcceptIneligible& accept);
-  // The tables that `config` lets through as of `ts` (zero: now).
-  Result<TablesVerdict> VerifyTables(const ReplicaConfig& config, Ts ts);
+  // The tables that `config` lets through as of `ts` (zero: now). Errors: also where its rules for
+  // the sink do not fit a table; "" for a sink that is not known yet.
+  Result<TablesVerdict> VerifyTables(const ReplicaConfig& config, const std::string& sink_uri,
+                                     Ts ts);
   // Makes a changefeed that does not run go on from `ts` when it is resumed.
   Status OverwriteCheckpoint(const ChangefeedId& id, Ts ts);
 
  private:
   Status CheckIsNew(const ChangefeedId& id);
   Status CheckStart(ChangefeedSpec* spec);
-  Status CheckTables(const ReplicaConfig& config, Ts ts, const AcceptIneligible& accept);
+  Status CheckTables(const ReplicaConfig& config, const std::string& sink_uri, Ts ts,
+                     const AcceptIneligible& accept);
   Status Save(const ChangefeedId& id, const ChangefeedInfo& info);
 
   EtcdClient& etcd_;

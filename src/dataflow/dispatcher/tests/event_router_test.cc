@@ -136,5 +136,28 @@ TEST_F(PartitionRuleTest, OnlyUniqueIndexesKeepARowInItsPartition) {
   EXPECT_TRUE(PartitionRule::Make("columns", "", {"w"}).Check(*table_).ok());
 }
 
+TEST_F(PartitionRuleTest, ATableIsRefusedThatItsRulesDoNotFit) {
+  const auto selectors = [](std::vector<std::string> columns) {
+    return ColumnSelectors::Create({{.matcher = {"*.*"}, .columns = std::move(columns)}}, false)
+        .value();
+  };
+  const auto check = [&](const DispatchRule& rule, const ColumnSelectors* selected) {
+    return EventRouter::Create({rule}, false, "main").value()->Check(*table_, selected);
+  };
+  const DispatchRule by_column{.matcher = {"*.*"}, .partition = "columns", .columns = {"w"}};
+  EXPECT_TRUE(check(by_column, nullptr).ok());
+  EXPECT_TRUE(check(by_column, selectors({"*"}).get()).ok());
+  EXPECT_THAT(check(by_column, selectors({"*", "!w"}).get()).ToString(),
+              HasSubstr("leave out column w of table test.t"));
+  EXPECT_EQ(check({.matcher = {"*.*"}}, selectors({"nothing"}).get()).code(),
+            Code::kColumnSelector);
+  EXPECT_EQ(check({.matcher = {"*.*"}, .partition = "index-value", .index = "kw"}, nullptr).code(),
+            Code::kDispatcher);
+  // Other rules do not look at their columns.
+  EXPECT_TRUE(check({.matcher = {"*.*"}, .partition = "table", .columns = {"w"}},
+                    selectors({"*", "!w"}).get())
+                  .ok());
+}
+
 }  // namespace
 }  // namespace cdc
