@@ -110,6 +110,7 @@ ProcessorManager::Running ProcessorManager::Start(const ChangefeedId& id,
   LogInfo("processor starts, changefeed={} checkpoint={} tables={}", id, view.Checkpoint(),
           task.tables.size());
   running.processor = options_.start({.changefeed = id,
+                                      .cluster = options_.paths.cluster(),
                                       .config = *config,
                                       .sink_uri = *uri,
                                       .time_zone = options_.time_zone,

@@ -8,6 +8,7 @@ KeyPaths::KeyPaths(std::string_view cluster_id) {
   std::string feeds = prefix_;
   std::string statuses = "job/";
   if (!cluster_id.empty()) {
+    cluster_ = cluster_id;
     prefix_ += std::string(cluster_id) + "/";
     meta = prefix_ + "__cdc_meta__/";
     feeds = prefix_ + "default/";

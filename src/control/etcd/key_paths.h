@@ -24,8 +24,9 @@ class KeyPaths {
  public:
   explicit KeyPaths(std::string_view cluster_id = "");
 
-  const std::string& prefix() const { return prefix_; }  // of all keys, with its trailing '/'
-  const std::string& owner() const { return owner_; }    // the election's prefix, no trailing '/'
+  const std::string& cluster() const { return cluster_; }  // "default" where there is no id
+  const std::string& prefix() const { return prefix_; }    // of all keys, with its trailing '/'
+  const std::string& owner() const { return owner_; }      // the election's prefix, no trailing '/'
   const std::string& captures() const { return captures_; }  // these two with their trailing '/'
   const std::string& infos() const { return infos_; }
   // Of this cluster at PD, as the name of a service with a GC safe point: clusters have one each.
@@ -44,6 +45,7 @@ class KeyPaths {
   std::optional<ParsedKey> Parse(std::string_view key) const;
 
  private:
+  std::string cluster_ = "default";
   std::string prefix_;
   std::string owner_;
   std::string captures_;

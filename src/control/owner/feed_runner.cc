@@ -128,6 +128,7 @@ Status FeedRunner::OpenSinkIfNeeded() {
   if (sink_) return Status::Ok();
   ASSIGN_OR_RETURN_STATUS(sink_,
                           options_.seams.open_sink(uri_, {.changefeed = options_.changefeed,
+                                                          .cluster = options_.cluster,
                                                           .time_zone = options_.time_zone,
                                                           .config = &config_,
                                                           .clock = options_.clock,

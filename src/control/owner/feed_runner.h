@@ -34,6 +34,7 @@ struct FeedRunnerSeams {
 
 struct FeedRunnerOptions {
   ChangefeedId changefeed;
+  std::string cluster = "default";  // see SinkContext
   ChangefeedInfo info;
   Ts checkpoint;   // the schema is read as of here
   Ts ddl_started;  // an owner before this one may have run the DDLs up to here

@@ -271,6 +271,7 @@ void Owner::RunFeed(const ChangefeedId& id, const ChangefeedView& view, const Ch
     LogInfo("changefeed {} starts at checkpoint {}", id, view.Checkpoint());
     feed->runner = std::make_unique<FeedRunner>(
         FeedRunnerOptions{.changefeed = id,
+                          .cluster = options_.paths.cluster(),
                           .info = info,
                           .checkpoint = view.Checkpoint(),
                           .ddl_started = view.status ? view.status->ddl_started_ts : Ts(),

@@ -135,6 +135,7 @@ class ProcessorImpl : public Processor {
     ASSIGN_OR_RETURN_STATUS(filter_, Filter::Create(options_.config));
     ASSIGN_OR_RETURN_STATUS(const Ts now, options_.tikv->pd().GetTs());
     ASSIGN_OR_RETURN_STATUS(sink_, OpenSink(options_.sink_uri, {.changefeed = options_.changefeed,
+                                                                .cluster = options_.cluster,
                                                                 .time_zone = options_.time_zone,
                                                                 .config = &options_.config,
                                                                 .clock = options_.clock,

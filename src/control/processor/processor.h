@@ -24,6 +24,7 @@ class SchemaFeeds;
 
 struct ProcessorOptions {
   ChangefeedId changefeed;
+  std::string cluster = "default";  // see SinkContext
   ReplicaConfig config;
   Uri sink_uri;
   std::string time_zone;       // IANA name; "" for the machine's

@@ -56,6 +56,7 @@ inline constexpr std::chrono::seconds kWriteWithin{1};
 
 struct SinkContext {
   ChangefeedId changefeed;
+  std::string cluster = "default";  // the id of ours, as messages name their source
   std::string time_zone;            // the changefeed's, an IANA name or "" for the machine's
   const ReplicaConfig* config;      // outlives the sink
   Clock* clock;                     // outlives the sink

@@ -11,6 +11,7 @@ struct Stage {
   Ts ddl_finished;
   ProcessorPosition position{.checkpoint = Ts(5), .resolved = Ts(5)};
   int started = 0;
+  std::string cluster;
   std::atomic<bool> running = false;
   bool leaving = false;                // what was removed is still with the sink
   std::mutex* end_allowed = nullptr;   // held by the test: the processor's end waits for it
@@ -95,18 +96,20 @@ class ProcessorManagerTest : public testing::Test {
     return TaskPosition::FromJson(state_.Find(PositionKey())->value).value();
   }
 
-  KeyPaths paths_;
+  KeyPaths paths_{"here"};
   Stage stage_;
   int64_t revision_ = 0;
   SteadyTime now_;
   EtcdState state_;
-  std::unique_ptr<ProcessorManager> manager_ =
-      std::make_unique<ProcessorManager>(ProcessorManagerOptions{
-          .paths = paths_,
-          .capture = {"c", "a:1", "v"},
-          .time_zone = "",
-          .clock = &SystemClock(),
-          .start = [this](ProcessorOptions) { return std::make_unique<FakeProcessor>(stage_); }});
+  std::unique_ptr<ProcessorManager> manager_ = std::make_unique<ProcessorManager>(
+      ProcessorManagerOptions{.paths = paths_,
+                              .capture = {"c", "a:1", "v"},
+                              .time_zone = "",
+                              .clock = &SystemClock(),
+                              .start = [this](ProcessorOptions options) {
+                                stage_.cluster = options.cluster;
+                                return std::make_unique<FakeProcessor>(stage_);
+                              }});
 };
 
 TaskStatus OneTable() {
@@ -133,6 +136,7 @@ TEST_F(ProcessorManagerTest, RunsWhatIsAssignedAndReportsIt) {
   EXPECT_EQ(Position().count, 3u);
   EXPECT_EQ(stage_.ddl_finished, Ts(8));
   EXPECT_EQ(stage_.started, 1);
+  EXPECT_EQ(stage_.cluster, "here");
 }
 
 TEST_F(ProcessorManagerTest, ARemovalReportsWhereTheTableStood) {

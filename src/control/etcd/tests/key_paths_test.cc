@@ -9,6 +9,7 @@ using Kind = ParsedKey::Kind;
 
 TEST(KeyPaths, FlatLayoutIsTiCdc5s) {
   const KeyPaths paths;
+  EXPECT_EQ(paths.cluster(), "default");
   EXPECT_EQ(paths.owner(), "/tidb/cdc/owner");
   EXPECT_EQ(paths.Capture("c"), "/tidb/cdc/capture/c");
   EXPECT_EQ(paths.Info("f"), "/tidb/cdc/changefeed/info/f");
@@ -19,6 +20,7 @@ TEST(KeyPaths, FlatLayoutIsTiCdc5s) {
 
 TEST(KeyPaths, ClusterLayoutIsTheLaterOne) {
   const KeyPaths paths("k");
+  EXPECT_EQ(paths.cluster(), "k");
   EXPECT_EQ(paths.prefix(), "/tidb/cdc/k/");
   EXPECT_EQ(paths.Capture("c"), "/tidb/cdc/k/__cdc_meta__/capture/c");
   EXPECT_EQ(paths.Status("f"), "/tidb/cdc/k/default/changefeed/status/f");

@@ -45,6 +45,7 @@ Result<std::unique_ptr<Sink>> KafkaSink::Make(KafkaSinkConfig config, const Sink
                    EventRouter::Create(context.config->sink.dispatchers,
                                        context.config->case_sensitive, config.topic));
   config.codec.time_zone = ZoneName(context.time_zone);
+  config.codec.cluster_id = context.cluster;
   RETURN_UNEXPECTED_IF_ERROR(OpenCodecResources(&config.codec, *context.clock));
   // An encoder that cannot be made shall not wait for the first row.
   const CodecOptions options =
