@@ -87,23 +87,26 @@ tidy: deps $(BUILD)/build.ninja ## clang-tidy over our sources; only what change
 	$(PYTHON) tools/tidy.py --build $(BUILD) --jobs $(JOBS) $(FILES)
 
 .PHONY: asan tsan
-asan tsan: deps ## unit and simulation tests under a sanitizer
+asan tsan: deps ## every ctest test under a sanitizer, simulations too
 	cmake --preset $@
 	ninja -C build/$@ -j $(JOBS)
-	ctest --test-dir build/$@ --output-on-failure -j $(JOBS) -L unit
+	ctest --test-dir build/$@ --output-on-failure -j $(JOBS)
 
 FUZZ_SECONDS ?= 60
 .PHONY: fuzz
-fuzz: deps ## every fuzz target for FUZZ_SECONDS (60)
+fuzz: deps ## every fuzz target for FUZZ_SECONDS (60), as many at a time as there are cores
 	cmake --preset fuzz
 	ninja -C build/fuzz -j $(JOBS) fuzzers
-	@set -e; for f in build/fuzz/bin/*_fuzz; do \
-	  corpus=build/fuzz/corpus/$$(basename $$f); mkdir -p $$corpus; \
-	  echo "== $$(basename $$f)"; $$f -max_total_time=$(FUZZ_SECONDS) -print_final_stats=1 -artifact_prefix=build/fuzz/ $$corpus 2>&1 | tail -n 8; \
-	  test $${PIPESTATUS[0]} -eq 0; done
+	tests/fuzz/run.sh build/fuzz $(FUZZ_SECONDS) $(JOBS)
 
+CHECKS := format-check tidy asan tsan fuzz
 .PHONY: check
-check: format-check tidy asan tsan fuzz ## format, tidy, sanitizers, short fuzzing
+check: ## format, tidy, sanitizers, short fuzzing, one after the other; says what failed
+	@for step in $(CHECKS); do \
+	  start=$$SECONDS; echo "== $$step"; \
+	  $(MAKE) --no-print-directory $$step || { echo "make check: $$step FAILED"; exit 1; }; \
+	  verdict+="  $$step ok, $$((SECONDS - start)) s"$$'\n'; \
+	done; printf 'make check: all is well\n%s' "$$verdict"
 
 .PHONY: bench
 bench: build ## benchmarks, one line each (BENCH=regex for a part)

@@ -1,3 +1,17 @@
+# cdc_test(name LABELS … COMMAND …): a test for ctest, with what sanitizers have to be told.
+function(cdc_test name)
+  cmake_parse_arguments(T "" "" "LABELS;COMMAND" ${ARGN})
+  add_test(NAME ${name} COMMAND ${T_COMMAND})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS "${T_LABELS}")
+  if(CDC_ASAN OR CDC_TSAN)
+    set_tests_properties(${name} PROPERTIES TIMEOUT 900)
+  endif()
+  if(CDC_TSAN)
+    set_tests_properties(${name} PROPERTIES ENVIRONMENT
+      "TSAN_OPTIONS=ignore_noninstrumented_modules=1 suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
+  endif()
+endfunction()
+
 # cdc_module(name SOURCES … DEPENDS … PACKAGES … TESTS …)
 #   A static library cdc_<name> of the listed sources, and one test program <name>_test of the listed tests.
 #   DEPENDS: modules of ours, visible to users of this one. PACKAGES: third-party targets, private to it.
@@ -19,12 +33,7 @@ function(cdc_module name)
     add_executable(${name}_test ${M_TESTS})
     target_link_libraries(${name}_test PRIVATE cdc_warnings cdc_${name} ${M_TEST_DEPENDS} ${M_PACKAGES}
                                                GTest::gmock GTest::gtest_main)
-    add_test(NAME ${name} COMMAND ${name}_test)
-    set_tests_properties(${name} PROPERTIES TIMEOUT 300 LABELS unit)
-    if(CDC_TSAN)
-      set_tests_properties(${name} PROPERTIES ENVIRONMENT
-        "TSAN_OPTIONS=ignore_noninstrumented_modules=1 suppressions=${PROJECT_SOURCE_DIR}/tests/tsan.supp")
-    endif()
+    cdc_test(${name} LABELS unit COMMAND ${name}_test)
   endif()
 endfunction()
 

@@ -144,7 +144,7 @@ void TreeReader::CompareWith(const Json& effective, const std::string& path, con
   }
   for (const auto& [key, value] : given.items()) {
     const auto found = effective.find(key);
-    const std::string below = path + "." + key;
+    const std::string below = fmt::format("{}.{}", path, key);
     if (found == effective.end())
       problems_->unknown.push_back(below);
     else

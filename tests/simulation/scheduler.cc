@@ -2,64 +2,40 @@
 
 #include <algorithm>
 #include <array>
-#include <csetjmp>
 #include <cstdio>
 #include <utility>
 
-#include <cxxabi.h>
 #include <execinfo.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "base/check.h"
+#include "fiber_context.h"
 
 namespace cdc {
 namespace {
 
-constexpr size_t kStackBytes = 256 << 10;
 // More steps without time moving on are an endless loop.
 constexpr uint64_t kStepsAtOneTimeMax = 1'000'000;
 
 Scheduler* g_current = nullptr;
-Fiber* g_entering = nullptr;
-
-// What the C++ runtime keeps per thread about exceptions that are being handled.
-struct ExceptionState {
-  void* caught = nullptr;
-  unsigned int uncaught = 0;
-};
 
 }  // namespace
 
 class Fiber {
  public:
-  uint64_t id = 0;
-  ProcessId process = kWorld;
-  std::function<void()> body;
-  std::unique_ptr<char[]> stack;
-  ucontext_t start{};
-  std::jmp_buf context{};
-  bool started = false;
-  bool done = false;
+  Fiber(uint64_t id, ProcessId process, std::unique_ptr<char[]> stack, std::function<void()> body)
+      : id(id), process(process), context(std::move(stack), std::move(body)) {}
+
+  const uint64_t id;
+  const ProcessId process;
+  FiberContext context;
   bool timed_out = false;
   uint64_t wait = 0;           // counts waits, so that a timer knows whether it is late
   WaitQueue* queue = nullptr;  // that it stands in
   WaitQueue joiners;
-  ExceptionState exceptions;
   std::array<void*, 16> frames{};  // of its wait
   int frame_count = 0;
 };
-
-namespace {
-
-std::jmp_buf g_loop;
-
-void SwapExceptionState(ExceptionState* saved) {
-  auto* globals = reinterpret_cast<ExceptionState*>(abi::__cxa_get_globals());
-  std::swap(*globals, *saved);
-}
-
-}  // namespace
 
 Scheduler::Scheduler(uint64_t seed) : random_(seed) {
   CDC_CHECK(g_current == nullptr);
@@ -77,16 +53,14 @@ uint64_t Scheduler::Spawn(std::function<void()> body) {
 }
 
 uint64_t Scheduler::SpawnIn(ProcessId process, std::function<void()> body) {
-  auto fiber = std::make_unique<Fiber>();
-  fiber->id = ++sequence_;
-  fiber->process = process;
-  fiber->body = std::move(body);
+  std::unique_ptr<char[]> stack;
   if (stacks_.empty()) {
-    fiber->stack.reset(new char[kStackBytes]);
+    stack = FiberContext::NewStack();
   } else {
-    fiber->stack = std::move(stacks_.back());
+    stack = std::move(stacks_.back());
     stacks_.pop_back();
   }
+  auto fiber = std::make_unique<Fiber>(++sequence_, process, std::move(stack), std::move(body));
   Fiber* raw = fiber.get();
   fibers_.emplace(raw->id, std::move(fiber));
   ++alive_[process];
@@ -114,7 +88,7 @@ bool Scheduler::Wait(WaitQueue* queue, SimTime deadline) {
   if (remember_waits_) self->frame_count = backtrace(self->frames.data(), self->frames.size());
   if (deadline != kNever)
     timers_.push({std::max(deadline, now_), ++sequence_, self->id, self->wait, {}});
-  SwitchBack();
+  self->context.Suspend();
   return !self->timed_out;
 }
 
@@ -195,11 +169,13 @@ void Scheduler::RunNextReady() {
   std::swap(ready_[index], ready_.back());
   Fiber* fiber = ready_.back();
   ready_.pop_back();
-  SwitchTo(fiber);
-  if (!fiber->done) return;
+  running_ = fiber;
+  fiber->context.Resume();
+  running_ = nullptr;
+  if (!fiber->context.done()) return;
   WakeAll(&fiber->joiners);
   --alive_[fiber->process];
-  stacks_.push_back(std::move(fiber->stack));
+  stacks_.push_back(fiber->context.TakeStack());
   fibers_.erase(fiber->id);
 }
 
@@ -220,38 +196,6 @@ void Scheduler::FireTimers() {
     ++fiber->wait;
     MakeReady(fiber);
   }
-}
-
-// ucontext only begins a fiber; the jumps after that save the system call of swapcontext.
-void Scheduler::SwitchTo(Fiber* fiber) {
-  running_ = fiber;
-  SwapExceptionState(&fiber->exceptions);
-  if (_setjmp(g_loop) == 0) {
-    if (fiber->started) _longjmp(fiber->context, 1);
-    fiber->started = true;
-    getcontext(&fiber->start);
-    fiber->start.uc_stack.ss_sp = fiber->stack.get();
-    fiber->start.uc_stack.ss_size = kStackBytes;
-    fiber->start.uc_link = nullptr;
-    makecontext(&fiber->start, &Scheduler::Enter, 0);
-    g_entering = fiber;
-    setcontext(&fiber->start);
-  }
-  Fiber* stopped = running_;
-  running_ = nullptr;
-  SwapExceptionState(&stopped->exceptions);
-}
-
-void Scheduler::Enter() {
-  Fiber* self = std::exchange(g_entering, nullptr);
-  self->body();
-  self->body = nullptr;
-  self->done = true;
-  _longjmp(g_loop, 1);
-}
-
-void Scheduler::SwitchBack() {
-  if (_setjmp(running_->context) == 0) _longjmp(g_loop, 1);
 }
 
 }  // namespace cdc

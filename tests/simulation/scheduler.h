@@ -99,9 +99,6 @@ class Scheduler {
   void MakeReady(Fiber* fiber);
   void RunNextReady();
   void FireTimers();
-  void SwitchTo(Fiber* fiber);
-  void SwitchBack();  // from a fiber to the loop
-  static void Enter();
 
   std::mt19937_64 random_;
   SimTime now_{0};
