@@ -12,7 +12,7 @@
 namespace cdc {
 namespace {
 
-using std::chrono_literals::operator""s;
+using namespace std::chrono_literals;
 
 constexpr uint64_t kMemoryBytesMin = 64 << 20;
 constexpr uint64_t kDiskBytesMin = 256 << 20;  // a few files

@@ -229,7 +229,7 @@ Status Capture::CampaignLoop(Life& life, std::stop_token stop) {
     if (!campaign.ok()) return Status(Code::kCaptureSuicide, "campaign: {}", campaign.ToString());
     LogInfo("this capture is the owner now, id={}", life.info.id);
     Metrics().Counter("ticdc_owner_ownership_counter", "Times this node became the owner.").Add();
-    const Status owned = RunOwner(life, election, stop);
+    Status owned = RunOwner(life, election, stop);
     LogInfo("this capture is not the owner any more, id={}", life.info.id);
     Status resigned = election.Resign();
     if (FailPoint("capture-resign-failed"))

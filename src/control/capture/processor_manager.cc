@@ -209,6 +209,7 @@ std::vector<ProcessorSummary> ProcessorManager::Summaries() const {
       if (running.processor) processors.emplace_back(id, running.processor);
   }
   std::vector<ProcessorSummary> summaries;
+  summaries.reserve(processors.size());
   for (const auto& [id, processor] : processors)
     summaries.push_back({id, processor->Position(), processor->Tables()});
   return summaries;
