@@ -69,7 +69,7 @@ void ClusterView::ApplyOne(const ParsedKey& key, const std::string* json) {
     case Kind::kStatus: {
       auto status = Read<ChangefeedStatus>(json);
       only_moved = OnlyMoved(feed.status, status);
-      feed.status = std::move(status);
+      feed.status = status;
       break;
     }
     case Kind::kTaskStatus:
