@@ -21,6 +21,7 @@ PROTOCOLS = {
     "open": "protocol=open-protocol",
     "canal": "protocol=canal-json&enable-tidb-extension=true",
     "simple": "protocol=simple",
+    "simple-avro": "protocol=simple&encoding-format=avro",
     "debezium": "protocol=debezium&enable-tidb-extension=true",
     "avro": "protocol=avro&enable-tidb-extension=true&avro-enable-watermark=true"
     "&avro-include-before-value=true&avro-bigint-unsigned-handling-mode=long&schema-registry=",
@@ -44,22 +45,28 @@ def registry():
     running.stop()
 
 
-def through_kafka(case, protocol, kafka, downstream, exceptions, folder, schema, more=""):
+# pylint: disable=too-many-arguments,too-many-positional-arguments,too-many-locals
+def through_kafka(
+    case, protocol, kafka, downstream, exceptions, folder, schema, more="", large="", limit=64 << 20
+):
     """Replays a case by way of a topic into an emptied downstream; what differs then.
 
-    `more`: the end of the sink URI."""
+    `more`: the end of the sink URI; `large`: settings of large-message-handle; `limit`: of the
+    topic, in bytes of a message."""
     exceptions = exceptions + expectations.through_topics(case, into_mariadb=not schema)
     skipped = [ts for p in expectations.skipped_ddls(exceptions) for ts in case.ddl_start_ts(p)]
     rules = expectations.excluding_rules(case, exceptions)
     config = write_config(folder / "feed.toml", rules, False, skipped)
     with open(config, "a", encoding="utf-8") as rest:
         rest.write('[[sink.dispatchers]]\nmatcher = ["*.*"]\npartition = "index-value"\n')
+        rest.write(f"[sink.kafka-config.large-message-handle]\n{large}" if large else "")
     downstream.drop(case.meta["databases"])
     topic = f"t-{uuid.uuid4().hex[:12]}"
     uri = kafka.sink_uri(topic, PROTOCOLS[protocol] + more)
-    kafka.create_topic(topic, 3, max_message_bytes=str(64 << 20))  # rows are up to 30 MB
+    kafka.create_topic(topic, 3, max_message_bytes=str(limit))  # rows are up to 30 MB
     replay(case.path, uri, config, DEADLINE_S).ok()
-    TopicReplay(uri, downstream.sink_uri()).run_to(case.meta["end_ts"], DEADLINE_S)
+    consumer = TopicReplay(uri, downstream.sink_uri(), config=config)
+    consumer.run_to(case.meta["end_ts"], DEADLINE_S)
     final = case.final_state()
     expected = expectations.arriving(final, case, exceptions, force_replicate=False)
     actual = downstream.dump(case.meta["databases"], like=final)
@@ -89,9 +96,32 @@ def test_recording_arrives_in_tidb(name, kafka, tidb, tmp_path):
         + expectations.recorded(case)
         + expectations.by_default_rules(case)
     )
-    # A schema change of a database does not name it in `simple`.
-    protocol = "open" if name.startswith("12_ddl_database") else "simple"
-    through_kafka(case, protocol, kafka, tidb, exceptions, tmp_path, True).check()
+    through_kafka(case, "simple", kafka, tidb, exceptions, tmp_path, True).check()
+
+
+@pytest.mark.parametrize("protocol", ["open", "canal", "simple", "simple-avro"])
+def test_rows_above_the_limit_arrive_by_way_of_a_store(protocol, kafka, mariadb, tmp_path):
+    case = case_named("18_wide_rows")
+    exceptions = expectations.in_mariadb(case) + expectations.recorded(case)
+    exceptions += expectations.by_default_rules(case)
+    store = tmp_path / "store"
+    large = (
+        'large-message-handle-option = "claim-check"\nlarge-message-handle-compression = "lz4"\n'
+        f'claim-check-storage-uri = "file://{store}"\n'
+    )
+    through_kafka(
+        case, protocol, kafka, mariadb, exceptions, tmp_path, False, large=large, limit=100_000
+    ).check()
+    assert list(store.iterdir())
+
+
+# What test_recording_arrives_in_tidb has no protocol for.
+@pytest.mark.parametrize("name", ["01_types_numeric", "02_types_string", "03_types_time", "05_keys"])
+def test_recording_arrives_in_tidb_by_simple_avro(name, kafka, tidb, tmp_path):
+    case = case_named(name)
+    exceptions = expectations.in_older_tidb(case) + expectations.recorded(case)
+    exceptions += expectations.by_default_rules(case)
+    through_kafka(case, "simple-avro", kafka, tidb, exceptions, tmp_path, True).check()
 
 
 # Those whose values these formats hold: debezium has no zero dates and DECIMAL only as a double, both

@@ -1,7 +1,6 @@
 #include "edge/consumer/message_decoder.h"
 
 #include <algorithm>
-#include <array>
 #include <cctype>
 
 #include "edge/consumer/avro_decoder.h"
@@ -34,6 +33,44 @@ std::vector<std::string> FirstWords(std::string_view query, size_t count) {
     words.push_back(std::move(word));
   }
   return words;
+}
+
+std::string Upper(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char c) { return std::toupper(c); });
+  return text;
+}
+
+struct Token {
+  std::string text;
+  bool quoted = false;
+};
+
+// A word or a quoted name off the front of a statement, with the blanks and comments before it.
+Token TakeToken(std::string_view* query) {
+  constexpr std::string_view kBlanks = " \t\r\n";
+  query->remove_prefix(std::min(query->find_first_not_of(kBlanks), query->size()));
+  while (query->starts_with("/*")) {
+    const size_t end = query->find("*/", 2);
+    query->remove_prefix(end == std::string_view::npos ? query->size() : end + 2);
+    query->remove_prefix(std::min(query->find_first_not_of(kBlanks), query->size()));
+  }
+  Token token{.text = {}, .quoted = query->starts_with('`')};
+  if (!token.quoted) {
+    token.text = query->substr(0, query->find_first_of(" \t\r\n;/`"));
+    query->remove_prefix(token.text.size());
+    return token;
+  }
+  query->remove_prefix(1);
+  while (!query->empty()) {
+    const char c = query->front();
+    query->remove_prefix(1);
+    if (c == '`') {
+      if (!query->starts_with('`')) break;
+      query->remove_prefix(1);
+    }
+    token.text += c;
+  }
+  return token;
 }
 
 }  // namespace
@@ -100,6 +137,17 @@ DdlType DdlTypeOfQuery(std::string_view query) {
   // Any change of a table: told apart further only by what its answer "already done" would mean.
   if (word(0) == "ALTER") return DdlType::kMultiSchemaChange;
   return DdlType::kNone;
+}
+
+std::string DatabaseOfQuery(std::string_view query) {
+  const auto is = [](const Token& token, std::initializer_list<std::string_view> words) {
+    return !token.quoted && std::ranges::find(words, Upper(token.text)) != words.end();
+  };
+  if (!is(TakeToken(&query), {"CREATE", "DROP", "ALTER"})) return "";
+  if (!is(TakeToken(&query), {"DATABASE", "SCHEMA"})) return "";
+  Token token = TakeToken(&query);
+  while (is(token, {"IF", "NOT", "EXISTS"})) token = TakeToken(&query);
+  return token.text;
 }
 
 Result<nlohmann::json> ParseObject(std::string_view text) {

@@ -38,5 +38,8 @@ Status OnlyHandleKey(const ConsumedRow& row);
 
 // What a statement does, told by its words, for protocols whose own types are coarser than TiDB's.
 DdlType DdlTypeOfQuery(std::string_view query);
+// The database that a CREATE, DROP or ALTER DATABASE names, for protocols that do not name it
+// beside the statement; "" for other statements.
+std::string DatabaseOfQuery(std::string_view query);
 
 }  // namespace cdc

@@ -59,13 +59,12 @@ class Reader : public AvroReader {
         return AvroReader::Value(float_type);
       case kDoubleValue:
         return AvroReader::Value(double_type);
-      case kTimestampValue: {
+      case kTimestampValue:
         RETURN_UNEXPECTED_IF_ERROR(StatusOf(Bytes()));  // its zone, which is the changefeed's
         [[fallthrough]];
-      }
       case kStringValue: {
         ASSIGN_OR_RETURN(std::string text, Text());
-        return ConsumedValue::Text(std::move(text));
+        return ConsumedValue{ConsumedValue::Kind::kByColumn, std::move(text)};  // a BIT, too
       }
       case kBytesValue: {
         ASSIGN_OR_RETURN(std::string bytes, Text());
@@ -152,6 +151,7 @@ Result<ConsumedEvent> DdlOf(Reader& reader) {
     ASSIGN_OR_RETURN(ddl.schema, reader.Text());
     ASSIGN_OR_RETURN(ddl.table, reader.Text());
   }
+  if (ddl.schema.empty()) ddl.schema = DatabaseOfQuery(ddl.query);
   ddl.type = DdlTypeOfQuery(ddl.query);
   return ddl;  // the descriptions of tables that follow are not needed
 }

@@ -64,8 +64,10 @@ class SimpleJsonDecoder final : public MessageDecoder {
     if (query.empty()) return Malformed("neither a row nor a statement");
     const nlohmann::json& table = Member(message, "tableSchema");
     const DdlType ddl_type = DdlTypeOfQuery(query);
+    std::string schema = TextOf(table, "schema");
+    if (schema.empty()) schema = DatabaseOfQuery(query);
     out->push_back(ConsumedDdl{.commit_ts = ts,
-                               .schema = TextOf(table, "schema"),
+                               .schema = std::move(schema),
                                .table = TextOf(table, "table"),
                                .query = std::move(query),
                                .type = ddl_type});

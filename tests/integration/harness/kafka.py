@@ -204,11 +204,13 @@ class TopicReplay:
     downstream_uri: str
     progress: Path | None = None
     topics: list[str] = field(default_factory=list)  # beside that of the URI
+    config: Path | None = None  # the changefeed's
 
     def argv(self, target_ts: int | None = None) -> list[str]:
         argv = [programs.find("cdc-kafka-consumer"), "--upstream-uri", self.upstream_uri]
         argv += ["--downstream-uri", self.downstream_uri, "--tz", "UTC"]
         argv += [f"--progress-file={self.progress}"] if self.progress else []
+        argv += [f"--config={self.config}"] if self.config else []
         argv += [f"--topics={','.join(self.topics)}"] if self.topics else []
         return argv + ([f"--target-ts={target_ts}"] if target_ts else [])
 

@@ -135,5 +135,16 @@ TEST(DdlTypeOfQuery, TellsStatementsByTheirWords) {
   EXPECT_EQ(DdlTypeOfQuery("/* open"), DdlType::kNone);
 }
 
+TEST(DatabaseOfQuery, FindsTheNameOfADatabase) {
+  EXPECT_EQ(DatabaseOfQuery("CREATE DATABASE a"), "a");
+  EXPECT_EQ(DatabaseOfQuery("/* c */ create schema if not exists `if``x` CHARSET utf8"), "if`x");
+  EXPECT_EQ(DatabaseOfQuery("DROP DATABASE IF EXISTS `d`;"), "d");
+  EXPECT_EQ(DatabaseOfQuery("ALTER DATABASE\n d CHARACTER SET = utf8mb4"), "d");
+  EXPECT_EQ(DatabaseOfQuery("CREATE TABLE a (b INT)"), "");
+  EXPECT_EQ(DatabaseOfQuery("CREATE DATABASE"), "");
+  EXPECT_EQ(DatabaseOfQuery("CREATE DATABASE `open"), "open");
+  EXPECT_EQ(DatabaseOfQuery("/*"), "");
+}
+
 }  // namespace
 }  // namespace cdc
