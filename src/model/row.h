@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <memory_resource>
 #include <span>
@@ -13,6 +14,17 @@
 
 namespace cdc {
 
+// What TiDB says of a row's contents (tidb_enable_row_level_checksum), for consumers that compare:
+// CRC-32 over the columns' values, in the order of the columns' ids. 0: the row carries none.
+struct RowChecksum {
+  uint32_t before = 0;
+  uint32_t after = 0;
+  uint8_t version = 0;     // of what TiDB stored
+  bool corrupted = false;  // what it stored did not match the row
+
+  bool exists() const { return before != 0 || after != 0; }
+};
+
 // One row's change. `before` and `after` follow `table->columns`; an insert has no before, a delete
 // no after.
 struct RowChange {
@@ -22,7 +34,9 @@ struct RowChange {
   Ts commit_ts;
   std::span<const Datum> before;
   std::span<const Datum> after;
-  size_t bytes = 0;  // of the values, for quotas and statistics
+  size_t bytes = 0;      // of the values, for quotas and statistics
+  RowChecksum checksum;  // only if the changefeed verifies it
+
   bool is_insert() const { return before.empty(); }
   bool is_delete() const { return after.empty(); }
   bool is_update() const { return !before.empty() && !after.empty(); }

@@ -368,6 +368,9 @@ TEST(ReplicaConfig, ValidatesRelations) {
   EXPECT_EQ(code("[mounter]\nworker-num = 0"), Code::kInvalidReplicaConfig);
   EXPECT_EQ(code("[integrity]\nintegrity-check-level = \"always\""), Code::kInvalidReplicaConfig);
   EXPECT_EQ(code("[integrity]\ncorruption-handle-level = \"skip\""), Code::kInvalidReplicaConfig);
+  EXPECT_EQ(code("[integrity]\nintegrity-check-level = \"correctness\"\n"
+                 "[[sink.column-selectors]]\nmatcher = [\"*.*\"]\ncolumns = [\"a\"]"),
+            Code::kInvalidReplicaConfig);
   EXPECT_EQ(code("[scheduler]\ntype = \"x\""), Code::kInvalidReplicaConfig);
   EXPECT_EQ(code("[sink]\ntransaction-atomicity = \"global\""), Code::kSinkConfig);
   EXPECT_EQ(

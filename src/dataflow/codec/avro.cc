@@ -45,6 +45,10 @@ AvroEncoder::Layout AvroEncoder::MakeLayout(const TableInfo& table) const {
     if (!options_.selects_column || options_.selects_column(table, *table.columns[i]))
       layout.columns.push_back(std::move(column));
   }
+  if (options_.row_checksum)  // which is computed in this order
+    std::ranges::sort(layout.columns, {}, [&](const AvroColumn& column) {
+      return table.columns[column.position]->id;
+    });
   return layout;
 }
 
@@ -58,6 +62,10 @@ std::string AvroEncoder::ExtensionFields(const TableInfo& table, const Layout& l
   if (options_.enable_tidb_extension)
     fields += R"(,{"default":0,"name":"_tidb_commit_ts","type":"long"})"
               R"(,{"default":0,"name":"_tidb_commit_physical_time","type":"long"})";
+  if (options_.row_checksum)
+    fields += R"(,{"default":"","name":"_tidb_row_level_checksum","type":"string"})"
+              R"(,{"default":false,"name":"_tidb_corrupted","type":"boolean"})"
+              R"(,{"default":0,"name":"_tidb_checksum_version","type":"int"})";
   return fields;
 }
 
@@ -138,6 +146,14 @@ Status AvroEncoder::FillValue(const RowChange& row, const Layout& layout, std::s
   if (options_.enable_tidb_extension) {
     AppendAvroLong(static_cast<int64_t>(row.commit_ts.raw()), out);
     AppendAvroLong(static_cast<int64_t>(row.commit_ts.unix_ms()), out);
+  }
+  if (options_.row_checksum) {
+    scratch_.clear();
+    if (row.checksum.exists())
+      AppendInteger(row.is_delete() ? row.checksum.before : row.checksum.after, &scratch_);
+    AppendAvroBytes(scratch_, out);
+    AppendAvroBoolean(row.checksum.corrupted, out);
+    AppendAvroLong(row.checksum.version, out);
   }
   return Status::Ok();
 }

@@ -21,6 +21,8 @@ inline void AppendAvroBytes(std::string_view bytes, std::string* out) {
   out->append(bytes);
 }
 
+inline void AppendAvroBoolean(bool value, std::string* out) { out->push_back(value ? 1 : 0); }
+
 // Little endian, as are the machines we run on.
 template <typename Float>
 void AppendAvroFloat(Float value, std::string* out) {

@@ -106,6 +106,13 @@ Status CodecOptions::Validate() const {
   if (large_message != LargeMessage::kFail) RETURN_IF_ERROR(ValidateLargeMessage(*this));
   if (protocol == Protocol::kAvro && schema_registry == nullptr && schema_registry_url.empty())
     return Status(Code::kSinkConfig, "avro needs a schema-registry");
+  // Consumers compute it from the values, which must be there as they are.
+  const bool exact_avro = enable_tidb_extension && avro_decimal == AvroDecimal::kString &&
+                          avro_unsigned_bigint == AvroUnsignedBigint::kString;
+  if (protocol == Protocol::kAvro && row_checksum && !exact_avro)
+    return Status(Code::kSinkConfig,
+                  "avro with integrity-check-level=correctness needs enable-tidb-extension=true, "
+                  "avro-decimal-handling-mode=string and avro-bigint-unsigned-handling-mode=string");
   if (protocol != Protocol::kAvro && !schema_registry_url.empty())
     return Status(Code::kSinkConfig, "schema-registry is for the protocol avro only");
   if (debezium_include_start_ts && protocol != Protocol::kDebezium)

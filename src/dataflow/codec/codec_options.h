@@ -77,6 +77,7 @@ struct CodecOptions {
 
   // canal-json: "_tidb" with the commit ts; watermarks. avro, debezium: the same in their ways.
   bool enable_tidb_extension = false;
+  bool row_checksum = false;        // avro, simple: with the rows' checksums (`integrity`)
   bool content_compatible = false;  // canal-json: types as the official Canal writes them
   bool only_output_updated_columns = false;
   bool delete_only_output_handle_key_columns = false;

@@ -37,7 +37,6 @@ constexpr int64_t kUnsignedBigintValue = 7;
 void AppendNull(std::string* out) { AppendAvroLong(0, out); }
 // The other branch of a union with null.
 void AppendPresent(std::string* out) { AppendAvroLong(1, out); }
-void AppendBoolean(bool value, std::string* out) { out->push_back(value ? 1 : 0); }
 
 // Type and payload of a message, and the version that each payload starts with.
 void AppendHead(int64_t type, std::string* out) {
@@ -62,7 +61,7 @@ void AppendNames(const std::vector<std::string>& names, std::string* out) {
 void AppendOptionalBoolean(bool present, bool value, std::string* out) {
   if (!present) return AppendNull(out);
   AppendPresent(out);
-  AppendBoolean(value, out);
+  AppendAvroBoolean(value, out);
 }
 
 void AppendType(const FieldType& type, bool is_array, std::string* out) {
@@ -95,7 +94,7 @@ void AppendType(const FieldType& type, bool is_array, std::string* out) {
 void AppendColumn(const TableInfo& table, const ColumnInfo& column, std::string* out) {
   AppendAvroBytes(column.name, out);
   AppendType(column.type, IsArrayColumn(table, column), out);
-  AppendBoolean(!column.type.not_null(), out);
+  AppendAvroBoolean(!column.type.not_null(), out);
   if (!column.default_value) return AppendNull(out);
   AppendPresent(out);
   AppendAvroBytes(*column.default_value, out);
@@ -103,9 +102,9 @@ void AppendColumn(const TableInfo& table, const ColumnInfo& column, std::string*
 
 void AppendIndex(const SimpleIndex& index, std::string* out) {
   AppendAvroBytes(index.name, out);
-  AppendBoolean(index.unique, out);
-  AppendBoolean(index.primary, out);
-  AppendBoolean(index.nullable, out);
+  AppendAvroBoolean(index.unique, out);
+  AppendAvroBoolean(index.primary, out);
+  AppendAvroBoolean(index.nullable, out);
   AppendNames(index.columns, out);
 }
 
@@ -211,7 +210,15 @@ void SimpleAvroEncoder::AppendRow(const RowChange& row, const Layout& layout, co
     AppendAvroBytes(form.claim_location, out);
   }
   AppendOptionalBoolean(form.only_handle_key, true, out);
-  AppendNull(out);  // no checksum
+  if (options_.row_checksum && row.checksum.exists()) {
+    AppendPresent(out);
+    AppendAvroLong(row.checksum.version, out);
+    AppendAvroBoolean(row.checksum.corrupted, out);
+    AppendAvroLong(row.checksum.after, out);
+    AppendAvroLong(row.checksum.before, out);
+  } else {
+    AppendNull(out);
+  }
   if (row.is_delete()) {
     AppendNull(out);
   } else {

@@ -64,10 +64,20 @@ void SimpleJsonEncoder::AppendRow(const RowChange& row, const Layout& layout, co
   out->append(",\"buildTs\":");
   AppendInteger(NowMs(options_), out);
   out->append(layout.version);
-  if (form.only_handle_key) out->append(",\"handleKeyOnly\":true");
   if (!form.claim_location.empty()) {
     out->append(",\"claimCheckLocation\":");
     AppendJsonString(form.claim_location, out);
+  }
+  if (form.only_handle_key) out->append(",\"handleKeyOnly\":true");
+  if (options_.row_checksum && row.checksum.exists()) {
+    out->append(",\"checksum\":{\"version\":");
+    AppendInteger(row.checksum.version, out);
+    out->append(row.checksum.corrupted ? ",\"corrupted\":true" : ",\"corrupted\":false");
+    out->append(",\"current\":");
+    AppendInteger(row.checksum.after, out);
+    out->append(",\"previous\":");
+    AppendInteger(row.checksum.before, out);
+    out->push_back('}');
   }
   if (!row.is_delete()) {
     out->append(",\"data\":");

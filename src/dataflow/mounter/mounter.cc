@@ -5,9 +5,6 @@
 #include <utility>
 
 #include "base/bytes.h"
-#include "base/clock.h"
-#include "base/log.h"
-#include "dataflow/mounter/checksum.h"
 #include "dataflow/mounter/key_codec.h"
 #include "dataflow/mounter/row_codec.h"
 #include "dataflow/mounter/time_zone.h"
@@ -31,7 +28,6 @@ class RowMounter final : public Mounter {
   Status FindTables(const std::vector<KvEvent>& events);
   Status UseTableAt(Ts commit_ts);
   Status MountEvent(const KvEvent& event, RowBatch* batch);
-  Status CheckIntegrity(std::string_view value, const KvEvent& event, const RecordKey& key) const;
   Result<std::span<const Datum>> DecodeValues(std::string_view value, const RecordKey& key,
                                               std::pmr::memory_resource* arena);
 
@@ -44,6 +40,7 @@ class RowMounter final : public Mounter {
   // The version that decodes rows now. Null before the first row, and after the table is gone.
   TableInfoPtr table_;
   std::unique_ptr<RowDecoder> decoder_;          // of table_
+  std::unique_ptr<RowVerifier> verifier_;        // of table_; null: rows are not checked
   std::unique_ptr<const RowFilter> row_filter_;  // of table_; null: all rows pass
   // Rows with a commit ts in [first, last] are known to belong to table_.
   Ts table_first_ = Ts::Max();
@@ -81,6 +78,8 @@ Status RowMounter::UseTableAt(Ts commit_ts) {
     }
     table_ = std::move(table);
     decoder_ = table_ == nullptr ? nullptr : std::make_unique<RowDecoder>(*table_, zone_);
+    if (integrity_ != RowIntegrity::kUnchecked)
+      verifier_ = table_ == nullptr ? nullptr : std::make_unique<RowVerifier>(*table_, integrity_);
   }
   table_first_ = table_last_ = commit_ts;
   return Status::Ok();
@@ -97,19 +96,6 @@ Result<std::span<const Datum>> RowMounter::DecodeValues(std::string_view value,
   return std::span<const Datum>(values, count);
 }
 
-Status RowMounter::CheckIntegrity(std::string_view value, const KvEvent& event,
-                                  const RecordKey& key) const {
-  if (value.empty() || VerifyRowChecksum(value, event.key, key) != ChecksumVerdict::kMismatch)
-    return Status::Ok();
-  Status corrupted(Code::kCorruptedData,
-                   "a row of {}.{} does not match its checksum: key {}, commit ts {}",
-                   table_->schema, table_->name, ToHex(event.key), event.commit_ts);
-  if (integrity_ == RowIntegrity::kFail) return corrupted;
-  static LogLimiter limiter(10s);
-  if (limiter.Allow()) LogWarn("corrupted row, sent on as it is: {}", corrupted.message());
-  return Status::Ok();
-}
-
 Status RowMounter::MountEvent(const KvEvent& event, RowBatch* batch) {
   RecordKey key;
   if (ParseTableKey(event.key, &key) != KeyKind::kRecord) return Status::Ok();  // an index's
@@ -122,10 +108,8 @@ Status RowMounter::MountEvent(const KvEvent& event, RowBatch* batch) {
   if (new_value == event.old_value) return Status::Ok();
   RETURN_IF_ERROR(UseTableAt(event.commit_ts));
   if (table_ == nullptr) return Status::Ok();
-  if (integrity_ != RowIntegrity::kUnchecked) {
-    RETURN_IF_ERROR(CheckIntegrity(new_value, event, key));
-    RETURN_IF_ERROR(CheckIntegrity(event.old_value, event, key));
-  }
+  RowChecksum checksum;
+  if (verifier_) RETURN_IF_ERROR(verifier_->CheckBytes(event, key, &checksum));
 
   std::pmr::memory_resource* const arena = batch->arena.get();
   ASSIGN_OR_RETURN_STATUS(const auto before, DecodeValues(event.old_value, key, arena));
@@ -133,6 +117,8 @@ Status RowMounter::MountEvent(const KvEvent& event, RowBatch* batch) {
   if (!before.empty() && std::equal(before.begin(), before.end(), after.begin(), after.end(),
                                     [](const Datum& a, const Datum& b) { return SameValue(a, b); }))
     return Status::Ok();
+  if (verifier_)
+    RETURN_IF_ERROR(verifier_->CheckValues(event, key, before, after, arena, &checksum));
   const size_t bytes = event.key.size() + new_value.size() + event.old_value.size() +
                        (before.size() + after.size()) * sizeof(Datum);
   const RowChange row{.table = table_.get(),
@@ -141,7 +127,8 @@ Status RowMounter::MountEvent(const KvEvent& event, RowBatch* batch) {
                       .commit_ts = event.commit_ts,
                       .before = before,
                       .after = after,
-                      .bytes = bytes};
+                      .bytes = bytes,
+                      .checksum = checksum};
   if (row_filter_ && row_filter_->Ignores(row)) return Status::Ok();
   if (batch->tables.empty() || batch->tables.back() != table_) batch->tables.push_back(table_);
   batch->rows.push_back(row);
@@ -179,11 +166,6 @@ Result<std::unique_ptr<Mounter>> Mounter::Create(TableId physical, const SchemaS
                                                  RowIntegrity integrity) {
   ASSIGN_OR_RETURN(TimeZone zone, TimeZone::Load(time_zone));
   return std::make_unique<RowMounter>(physical, schema, filter, std::move(zone), integrity);
-}
-
-RowIntegrity RowIntegrityOf(const IntegrityConfig& config) {
-  if (config.check_level == "none") return RowIntegrity::kUnchecked;
-  return config.corruption_handle_level == "error" ? RowIntegrity::kFail : RowIntegrity::kWarn;
 }
 
 }  // namespace cdc

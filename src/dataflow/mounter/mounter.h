@@ -6,17 +6,11 @@
 #include <string>
 
 #include "base/status.h"
-#include "config/replica_config.h"
+#include "dataflow/mounter/integrity.h"
 #include "dataflow/mounter/schema_store.h"
 #include "model/row.h"
 
 namespace cdc {
-
-// What to do with a row whose bytes do not match the checksum that TiDB wrote with it
-// (`integrity`).
-enum class RowIntegrity : uint8_t { kUnchecked, kWarn, kFail };
-// By integrity-check-level and corruption-handle-level, which are valid.
-RowIntegrity RowIntegrityOf(const IntegrityConfig& config);
 
 // One span's mounter: caches the span's current table version between calls. Not thread-safe; one
 // per span.

@@ -15,6 +15,7 @@ constexpr unsigned char kVersion2 = 128;
 constexpr uint8_t kLargeFlag = 1;
 constexpr uint8_t kChecksumFlag = 2;
 constexpr uint8_t kChecksumVersionMask = 7;
+constexpr uint8_t kExtraChecksumFlag = 8;
 constexpr size_t kHeaderBytes = 6;
 
 // Stands in `out` for a handle's column that the row did not bring.
@@ -107,6 +108,10 @@ bool ParseRowV2(std::string_view bytes, RowV2* row) {
   if (rest.size() < 1 + sizeof row->checksum) return false;
   row->checksum_version = static_cast<uint8_t>(rest[0]) & kChecksumVersionMask;
   row->checksum = Load<uint32_t>(rest.data() + 1);
+  const bool extra = static_cast<uint8_t>(rest[0]) & kExtraChecksumFlag;
+  rest.remove_prefix(1 + (extra ? sizeof row->checksum : 0));
+  if (rest.size() < sizeof row->checksum) return false;
+  row->extra_checksum = Load<uint32_t>(rest.data());
   row->checked = bytes.substr(0, values_start + values_bytes + 1);
   return true;
 }

@@ -32,6 +32,7 @@ struct RowV2 {
   bool has_checksum = false;
   uint8_t checksum_version = 0;  // 0: of the columns, 1: of bytes and key, 2: of bytes and handle
   uint32_t checksum = 0;         // has_checksum
+  uint32_t extra_checksum = 0;   // by the schema that a DDL was making then; else the same again
   std::string_view checked;      // what a checksum of bytes covers
 };
 

@@ -172,5 +172,36 @@ TEST_F(AvroTest, SendsSchemaChangesAndWatermarksOnlyOnDemand) {
   EXPECT_EQ(ToHex(*messages[1].value), "020000000000000008");
 }
 
+TEST_F(AvroTest, CarriesRowChecksumsOverColumnsInTheOrderOfTheirIds) {
+  options_.enable_tidb_extension = options_.row_checksum = true;
+  options_.avro_unsigned_bigint = AvroUnsignedBigint::kString;
+  EXPECT_FALSE(options_.Validate().ok()) << "decimals are not exact";
+  options_.avro_decimal = AvroDecimal::kString;
+  EXPECT_TRUE(options_.Validate().ok()) << options_.Validate().ToString();
+  auto table = MakeTable({{"id", MysqlType::kLong, kTestPrimaryKey, 11},
+                          {"u", MysqlType::kLonglong, column_flag::kUnsigned, 20}});
+  std::swap(table->all_columns[0].id, table->all_columns[1].id);
+  TestRow update(table, {Datum::Int(1), Datum::Uint(2)}, {Datum::Int(1), Datum::Uint(3)});
+  AvroEncoder encoder(options_);
+  // u "3", id 1, "u", commit ts and time; no checksum.
+  const std::string head =
+      "0000000002"
+      "020233"
+      "02"
+      "0275"
+      "80808019"
+      "c801";
+  EXPECT_EQ(ToHex(*Encode(encoder, update)[0].value), head + "000000");
+  update.checksum = {.before = 7, .after = 4000000000, .version = 2, .corrupted = true};
+  EXPECT_EQ(ToHex(*Encode(encoder, update)[0].value), head + "14" + ToHex("4000000000") + "0104");
+  const std::string& schema = registry_->entries[1].second;
+  EXPECT_NE(schema.find(R"(,{"default":"","name":"_tidb_row_level_checksum","type":"string"})"
+                        R"(,{"default":false,"name":"_tidb_corrupted","type":"boolean"})"
+                        R"(,{"default":0,"name":"_tidb_checksum_version","type":"int"}]})"),
+            std::string::npos)
+      << schema;
+  EXPECT_LT(schema.find(R"("name":"u")"), schema.find(R"("name":"id")"));
+}
+
 }  // namespace
 }  // namespace cdc

@@ -8,22 +8,31 @@
 namespace cdc {
 namespace {
 
-TEST(SimpleAvro, WritesARowAsTheProtocolsSchemaHasIt) {
-  StandingClock clock;
-  CodecOptions options;
-  options.protocol = Protocol::kSimple;
-  options.simple_encoding = SimpleEncoding::kAvro;
-  options.clock = &clock;
+class SimpleAvro : public testing::Test {
+ protected:
+  SimpleAvro() {
+    options_.protocol = Protocol::kSimple;
+    options_.simple_encoding = SimpleEncoding::kAvro;
+    options_.clock = &clock_;
+  }
+  std::string Encoded(const RowChange& row) {
+    SimpleAvroEncoder encoder(options_);
+    std::vector<Message> messages;
+    const RowChange* rows[] = {&row};
+    EXPECT_TRUE(encoder.EncodeRows(rows, &messages).ok());
+    return messages.size() == 1 ? ToHex(*messages[0].value) : "not one message";
+  }
+
+  StandingClock clock_;
+  CodecOptions options_;
+};
+
+TEST_F(SimpleAvro, WritesARowAsTheProtocolsSchemaHasIt) {
   const auto table = MakeTable({{"id", MysqlType::kLong, kTestPrimaryKey, 11},
                                 {"u", MysqlType::kLonglong, column_flag::kUnsigned, 20},
                                 {"v", MysqlType::kVarchar, 0, 10}});
   const TestRow row(table, {}, {Datum::Int(1), Datum::Uint(2), Datum()});
-  SimpleAvroEncoder encoder(options);
-  std::vector<Message> messages;
-  const RowChange* rows[] = {&row};
-  ASSERT_TRUE(encoder.EncodeRows(rows, &messages).ok());
-  ASSERT_EQ(messages.size(), 1u);
-  EXPECT_EQ(ToHex(*messages[0].value),
+  EXPECT_EQ(Encoded(row),
             "16"
             "06"
             "06"  // Message: a DML
@@ -50,6 +59,33 @@ TEST(SimpleAvro, WritesARowAsTheProtocolsSchemaHasIt) {
             "00"
             "00"    // v: null; end
             "00");  // no old values
+}
+
+TEST_F(SimpleAvro, CarriesARowsChecksumWhereThereIsOne) {
+  options_.row_checksum = true;
+  const auto table = MakeTable({{"id", MysqlType::kLong, kTestPrimaryKey, 11}});
+  TestRow row(table, {}, {Datum::Int(1)});
+  const std::string without = Encoded(row);
+  row.checksum = {.before = 0, .after = 1, .version = 2, .corrupted = true};
+  const std::string behind =
+      "02"
+      "02"
+      "046964"
+      "02"
+      "02"
+      "00"
+      "00";  // the values
+  ASSERT_TRUE(without.ends_with("00" + behind)) << without;
+  // version, corrupted, current, previous
+  EXPECT_EQ(Encoded(row), without.substr(0, without.size() - behind.size() - 2) +
+                              "02"
+                              "04"
+                              "01"
+                              "02"
+                              "00" +
+                              behind);
+  options_.row_checksum = false;
+  EXPECT_EQ(Encoded(row), without);
 }
 
 }  // namespace

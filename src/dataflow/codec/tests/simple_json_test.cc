@@ -95,5 +95,27 @@ TEST_F(SimpleJsonTest, WritesSchemaChangesWithTheSchemaAfterThem) {
   EXPECT_EQ(*messages[1].value, R"({"version":1,"type":"WATERMARK","commitTs":13,"buildTs":5000})");
 }
 
+TEST(SimpleJson, CarriesARowsChecksumWhereThereIsOne) {
+  StandingClock clock;
+  CodecOptions options;
+  options.protocol = Protocol::kSimple;
+  options.clock = &clock;
+  options.row_checksum = true;
+  const auto table = MakeTable({{"id", MysqlType::kLong, kTestPrimaryKey, 11}});
+  TestRow row(table, {Datum::Int(1)}, {Datum::Int(2)});
+  const RowChange* rows[] = {&row};
+  SimpleJsonEncoder encoder(options);
+  std::vector<Message> messages;
+  ASSERT_TRUE(encoder.EncodeRows(rows, &messages).ok());
+  EXPECT_EQ(messages[0].value->find("checksum"), std::string::npos);
+  row.checksum = {.before = 3, .after = 4000000000, .version = 1};
+  ASSERT_TRUE(encoder.EncodeRows(rows, &messages).ok());
+  EXPECT_NE(messages[1].value->find(R"(,"schemaVersion":0,"checksum":{"version":1,)"
+                                    R"("corrupted":false,"current":4000000000,"previous":3},)"
+                                    R"("data":)"),
+            std::string::npos)
+      << *messages[1].value;
+}
+
 }  // namespace
 }  // namespace cdc

@@ -181,6 +181,34 @@ TEST_F(MounterTest, ARowThatFailsItsChecksumFailsOrIsReportedAsAsked) {
   EXPECT_EQ(Mounted(), "@5 ->(1,a)");
 }
 
+TEST_F(MounterTest, RowsCarryTheChecksumOfTheirColumns) {
+  // Version 0: over the columns. That of (1, a) is 3577210745.
+  const auto with = [](std::string row, uint32_t checksum) {
+    row[1] |= 2;
+    row += '\0';
+    row.append(reinterpret_cast<const char*>(&checksum), sizeof checksum);
+    return row;
+  };
+  mounter_ = *Mounter::Create(kTable, schema_, filter_, "UTC", RowIntegrity::kWarn);
+  const std::string right = with(Row("a"), 3577210745);
+  Change(4, 5, 1, "", right);
+  Change(4, 5, 1, right, with(Row("b"), 77));
+  Change(4, 5, 1, with(Row("b"), 77), "");
+  Change(4, 5, 1, "", Row("a"));
+  Mounted();
+  ASSERT_EQ(batch_.rows.size(), 4u);
+  EXPECT_EQ(batch_.rows[0].checksum.after, 3577210745u);
+  EXPECT_EQ(batch_.rows[0].checksum.before, 0u);
+  EXPECT_FALSE(batch_.rows[0].checksum.corrupted);
+  EXPECT_EQ(batch_.rows[1].checksum.before, 3577210745u);
+  EXPECT_EQ(batch_.rows[1].checksum.after, 77u) << "what is stored: it does not match";
+  EXPECT_TRUE(batch_.rows[1].checksum.corrupted);
+  EXPECT_FALSE(batch_.rows[2].checksum.corrupted)
+      << "an old row may have been written with other columns";
+  EXPECT_TRUE(batch_.rows[2].checksum.exists());
+  EXPECT_FALSE(batch_.rows[3].checksum.exists());
+}
+
 TEST_F(MounterTest, ReadsItsConfiguration) {
   EXPECT_EQ(RowIntegrityOf({}), RowIntegrity::kUnchecked);
   EXPECT_EQ(RowIntegrityOf({.check_level = "correctness"}), RowIntegrity::kWarn);

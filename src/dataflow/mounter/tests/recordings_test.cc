@@ -306,15 +306,16 @@ TEST(RecordedChecksums, MatchUntilAByteChanges) {
   int checked = 0;
   recording.ForEachPut([&](const std::string& key, std::string value) {
     RecordKey record;
+    RowV2 row;
     if (ParseTableKey(key, &record) != KeyKind::kRecord) return;
-    if (VerifyRowChecksum(value, key, record) == ChecksumVerdict::kNone) return;
+    if (VerifyRowChecksum(value, key, record, &row) == ChecksumVerdict::kNone) return;
     ++checked;
-    EXPECT_EQ(VerifyRowChecksum(value, key, record), ChecksumVerdict::kMatches);
+    EXPECT_EQ(VerifyRowChecksum(value, key, record, &row), ChecksumVerdict::kMatches);
     RecordKey other = record;
     other.handle = "12345678";
-    EXPECT_EQ(VerifyRowChecksum(value, key, other), ChecksumVerdict::kMismatch);
+    EXPECT_EQ(VerifyRowChecksum(value, key, other, &row), ChecksumVerdict::kMismatch);
     value.back() ^= 1;
-    EXPECT_EQ(VerifyRowChecksum(value, key, record), ChecksumVerdict::kMismatch);
+    EXPECT_EQ(VerifyRowChecksum(value, key, record, &row), ChecksumVerdict::kMismatch);
   });
   EXPECT_GT(checked, 5);
 }

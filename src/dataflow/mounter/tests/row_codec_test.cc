@@ -230,6 +230,7 @@ TEST(RowCodec, ChecksumsAreFoundBehindTheValues) {
   EXPECT_TRUE(row.has_checksum);
   EXPECT_EQ(row.checksum_version, 2);
   EXPECT_EQ(row.checksum, 0x01020304u);
+  EXPECT_EQ(row.extra_checksum, 0x05060708u);
   EXPECT_EQ(row.checked, checked);
   EXPECT_EQ(row.values, "abc");
   EXPECT_FALSE(ParseRowV2(std::string_view(with).substr(0, with.size() - 5), &row));

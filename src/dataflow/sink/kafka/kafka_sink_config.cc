@@ -294,12 +294,17 @@ Result<KafkaSinkConfig> KafkaSinkConfig::Make(const Uri& uri, const ReplicaConfi
     RETURN_UNEXPECTED_IF_ERROR(parameters.Set(name, value));
   RETURN_UNEXPECTED_IF_ERROR(SetSecurity(uri.scheme == "kafka+ssl", parameters.security(),
                                          config.sink.kafka, &result.tls, &result.sasl));
+  result.codec.row_checksum = config.integrity.check_level != "none";
   if (result.codec.content_compatible) result.codec.only_output_updated_columns = true;
   RETURN_UNEXPECTED_IF_ERROR(SetLargeMessage(config.sink.kafka.large_message, &result.codec));
   if (result.codec.delete_only_output_handle_key_columns && config.force_replicate)
     return Error(Code::kSinkConfig,
                  "delete-only-output-handle-key-columns excludes force-replicate: tables without "
                  "a key have no such columns");
+  if (result.codec.protocol == Protocol::kAvro && config.force_replicate)
+    return Error(
+        Code::kSinkConfig,
+        "avro excludes force-replicate: deletions of tables without a key have no message");
   ASSIGN_OR_RETURN(result.column_selectors,
                    ColumnSelectors::Create(config.sink.column_selectors, config.case_sensitive));
   if (result.column_selectors)
