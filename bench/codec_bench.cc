@@ -1,4 +1,5 @@
-// Rows per second of each message protocol, on one thread: a JSON object a line.
+// Rows and megabytes of messages per second of each message protocol, on one thread: a JSON object
+// a line.
 //
 // codec_bench [SECONDS]: how long to run each protocol (default 2).
 #include <cstdio>
@@ -132,9 +133,10 @@ int Measure(const char* name, const Workload& workload, const CodecOptions& opti
   const double cpu = CpuSeconds() - cpu_before;
   std::printf(
       "{\"name\":\"codec/%s\",\"unit\":\"rows/s\",\"value\":%.0f,\"rows_per_cpu_second\":%.0f,"
-      "\"mb_per_s\":%.1f}\n",
+      "\"mb_per_cpu_second\":%.0f,\"bytes_per_row\":%.0f}\n",
       name, static_cast<double>(rows) / elapsed, static_cast<double>(rows) / cpu,
-      static_cast<double>(bytes) / elapsed / 1e6);
+      static_cast<double>(bytes) / cpu / 1e6,
+      static_cast<double>(bytes) / static_cast<double>(rows));
   return 0;
 }
 

@@ -1,10 +1,20 @@
 #include "dataflow/codec/csv.h"
 
-#include "base/bytes.h"
 #include "dataflow/codec/json_text.h"
 #include "model/value_text.h"
 
 namespace cdc {
+namespace {
+
+void AppendHex(std::string_view bytes, std::string* out) {
+  constexpr char kDigits[] = "0123456789abcdef";
+  for (const char c : bytes) {
+    out->push_back(kDigits[c >> 4 & 15]);
+    out->push_back(kDigits[c & 15]);
+  }
+}
+
+}  // namespace
 
 // Between quotes, which are doubled inside; without a quote character, what would end a field or a
 // line is escaped.
@@ -82,8 +92,13 @@ void CsvEncoder::AppendValue(const FieldType& type, const Datum& value, std::str
       return AppendGoDouble(value.as_double(), value.kind() == Datum::Kind::kFloat, out);
     case Datum::Kind::kBytes:
       if (!(type.flags & column_flag::kBinary)) return AppendField(value.as_view(), out);
-      return AppendField(
-          options_.csv.binary_as_hex ? ToHex(value.as_view()) : ToBase64(value.as_view()), out);
+      scratch_.clear();
+      if (options_.csv.binary_as_hex) {
+        AppendHex(value.as_view(), &scratch_);
+        return AppendField(scratch_, out);
+      }
+      AppendJsonBase64(value.as_view(), &scratch_);
+      return AppendField(std::string_view(scratch_).substr(1, scratch_.size() - 2), out);
     default:
       scratch_.clear();
       AppendText(value, type, &scratch_);

@@ -21,8 +21,10 @@ class RowMessages {
                 const Append& append) {
     for (const RowChange* row : rows) {
       Message message{.key = "", .value = "", .rows = 1, .ts = row->commit_ts};
+      message.key->reserve(last_key_size_);
       message.value->reserve(last_size_ + last_size_ / 8);
       RETURN_IF_ERROR(append(*row, RowForm{}, &message));
+      if (message.key) last_key_size_ = message.key->size();
       if (message.value) last_size_ = message.value->size();
       RETURN_IF_ERROR(PackMessage(options_, &message));
       if (message.Size() > options_.max_message_bytes) {
@@ -41,7 +43,9 @@ class RowMessages {
 
  private:
   const CodecOptions& options_;
-  size_t last_size_ = 256;  // of the message before: a guess for the next one
+  // Of the message before: a guess for the next one.
+  size_t last_key_size_ = 0;
+  size_t last_size_ = 256;
 };
 
 }  // namespace cdc
