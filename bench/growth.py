@@ -1,7 +1,7 @@
 """How cost grows with changefeeds, tables and regions: 20 simulated stores, blackhole sinks.
 
 Each point: the CPU until all is resolved after `changefeed create`, the CPU of 15 idle seconds (a resolved ts every 200 ms), and, with
-changefeeds, the CPU of a live load that each of them replicates. A plot of what was measured is written to docs/growth.svg.
+changefeeds, the CPU of a live load that each of them replicates. A plot of what was measured, also by earlier runs, is written to docs/growth.svg.
 
   growth/changefeeds-N  N changefeeds on the same 10 tables of 10 regions
   growth/tables-N       N tables of one region
@@ -9,6 +9,7 @@ changefeeds, the CPU of a live load that each of them replicates. A plot of what
 """
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import time
@@ -81,10 +82,17 @@ def measure(directory: Path, name: str, feeds: int, tables: int, per_table: int)
     }
 
 
-def charts(results: list[dict]) -> list[Chart]:
+def known() -> dict[str, dict]:
+    """What was measured before, the newest of each name: a plot may be put together by parts."""
+    file = ROOT / "bench/results.jsonl"
+    lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
+    return {result["name"]: result for result in map(json.loads, lines)}
+
+
+def charts(results: dict[str, dict]) -> list[Chart]:
     drawn = []
     for what in ("changefeeds", "tables", "regions"):
-        points = [r for r in results if r["name"].startswith(f"growth/{what}-")]
+        points = [results[f"growth/{name}"] for name in SHAPES if name.startswith(what) and f"growth/{name}" in results]
         if len(points) < 2:
             continue
 
@@ -113,7 +121,7 @@ def run(only) -> list[dict]:
         for name, shape in SHAPES.items():
             if only(f"growth/{name}"):
                 results.append(measure(Path(scratch), name, *shape))
-    if drawn := charts(results):
+    if results and (drawn := charts(known() | {result["name"]: result for result in results})):
         write(PLOT, drawn)
         print(f"a plot is in {PLOT.relative_to(ROOT)}")
     return results

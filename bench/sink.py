@@ -1,6 +1,6 @@
 """The MySQL sink against MariaDB: throughput by workers and mix, and the lag of rows at half of that load.
 
-  sink/<mix>-<n>-workers  a backlog of stored rows, drained: `free` are new rows, `hot` are changes of ten rows
+  sink/<mix>-<n>-workers  a backlog, drained: `free` are new rows, `hot` are changes of ten rows a table
   lag/mariadb             from the begin of a row's transaction until the statement that writes it begins in MariaDB (a column's default
                           tells), at half of the rate that 16 workers reached; the shares of the stages are means of the server's metrics
 """
@@ -25,7 +25,7 @@ from harness.process import wait_until  # noqa: E402
 from harness.simulator import Simulator  # noqa: E402
 
 WORKERS = (1, 16, 64)
-MIXES = {"free": ("timed", 200_000, 10), "hot": ("hot", 100_000, 4)}  # load, rows, of a transaction
+MIXES = {"free": ("backlog", 200_000, 10), "hot": ("hot", 100_000, 4)}  # load, rows, of a transaction
 TABLES = 4
 LAG_S = 20
 LAG_RATE = 5000  # rows/s where no throughput was measured before
