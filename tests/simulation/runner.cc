@@ -1,4 +1,4 @@
-// control_simulation: whole clusters on a virtual clock, one per seed.
+#include "runner.h"
 
 #include <cstdio>
 #include <cstdlib>
@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "nemesis.h"
 #include "sabotage.h"
 #include "trace.h"
 
@@ -30,20 +29,19 @@ struct Arguments {
 
 // The whole of one simulation's process. Nothing is torn down: fibers may be in the middle of
 // something.
-[[noreturn]] void RunSeed(uint64_t seed, const Arguments& arguments) {
+[[noreturn]] void RunSeed(const Simulation& simulation, uint64_t seed, const Arguments& arguments) {
   alarm(kRealSecondsMax);
   if (arguments.trace)
     StartTrace();
   else
     (void)SetLogLevel("fatal");
-  auto* nemesis = new Nemesis(seed);
-  nemesis->Run();
-  if (nemesis->broken())
-    std::printf("seed %lu FAILED: %s\n", seed, nemesis->broken()->c_str());
+  const SeedResult result = simulation.run(seed);
+  if (result.broken)
+    std::printf("seed %lu FAILED: %s\n", seed, result.broken->c_str());
   else if (arguments.verbose || arguments.trace)
-    std::printf("seed %lu ok: %s\n", seed, nemesis->Summary().c_str());
+    std::printf("seed %lu ok: %s\n", seed, result.summary.c_str());
   std::fflush(stdout);
-  _exit(nemesis->broken() ? 1 : 0);
+  _exit(result.broken ? 1 : 0);
 }
 
 // "a..b" or "a".
@@ -59,7 +57,7 @@ bool ParseSeeds(const std::string& text, Arguments* arguments) {
 }
 
 // Each seed has a process of its own, so that a crash is that seed's failure and no other's.
-std::vector<uint64_t> RunAll(const Arguments& arguments) {
+std::vector<uint64_t> RunAll(const Simulation& simulation, const Arguments& arguments) {
   std::vector<uint64_t> failed;
   std::map<pid_t, uint64_t> running;
   uint64_t next = arguments.first;
@@ -67,7 +65,7 @@ std::vector<uint64_t> RunAll(const Arguments& arguments) {
     if (next <= arguments.last && running.size() < static_cast<size_t>(arguments.jobs)) {
       std::fflush(stdout);
       const pid_t child = fork();
-      if (child == 0) RunSeed(next, arguments);
+      if (child == 0) RunSeed(simulation, next, arguments);
       running.emplace(child, next++);
       continue;
     }
@@ -82,11 +80,10 @@ std::vector<uint64_t> RunAll(const Arguments& arguments) {
 }
 
 }  // namespace
-}  // namespace cdc
 
-int main(int argc, char** argv) {
-  CLI::App app("Simulates clusters of captures with faults, on a virtual clock.");
-  cdc::Arguments arguments;
+int RunSimulations(int argc, char** argv, const Simulation& simulation) {
+  CLI::App app(simulation.description);
+  Arguments arguments;
   std::string seeds = "1..100";
   uint64_t seed = 0;
   std::string without;
@@ -95,24 +92,25 @@ int main(int argc, char** argv) {
   app.add_option("--jobs", arguments.jobs, "how many at a time")->capture_default_str();
   app.add_flag("--trace", arguments.trace, "tell the story, with the product's log");
   app.add_flag("--verbose", arguments.verbose, "a line for each seed");
-  app.add_option("--without", without,
-                 "take a protection away: fence, guards, acknowledgement, order, safe-point");
+  app.add_option("--without", without, "take a protection away: " + simulation.protections);
   CLI11_PARSE(app, argc, argv);
-  if (!cdc::ParseSeeds(seed > 0 ? std::to_string(seed) : seeds, &arguments)) {
+  if (!ParseSeeds(seed > 0 ? std::to_string(seed) : seeds, &arguments)) {
     std::fprintf(stderr, "not a range of seeds: %s\n", seeds.c_str());
     return 2;
   }
   if (!without.empty()) {
-    const auto protection = cdc::ProtectionFromName(without);
+    const auto protection = ProtectionFromName(without);
     if (!protection) {
       std::fprintf(stderr, "not a protection: %s\n", without.c_str());
       return 2;
     }
-    cdc::TakeAway(*protection);
+    TakeAway(*protection);
   }
-  const std::vector<uint64_t> failed = cdc::RunAll(arguments);
+  const std::vector<uint64_t> failed = RunAll(simulation, arguments);
   std::printf("%lu seeds, %zu failed\n", arguments.last - arguments.first + 1, failed.size());
   for (const uint64_t each : failed)
-    std::printf("  replay: control_simulation --seed %lu --trace\n", each);
+    std::printf("  replay: %s --seed %lu --trace\n", simulation.name.c_str(), each);
   return failed.empty() ? 0 : 1;
 }
+
+}  // namespace cdc

@@ -15,7 +15,10 @@ std::optional<Protection> ProtectionFromName(std::string_view name) {
       {"guards", Protection::kGuards},
       {"acknowledgement", Protection::kAcknowledgement},
       {"order", Protection::kOrder},
-      {"safe-point", Protection::kSafePoint}};
+      {"safe-point", Protection::kSafePoint},
+      {"resume", Protection::kResume},
+      {"messages", Protection::kMessages},
+      {"flow", Protection::kFlow}};
   for (const auto& [known, protection] : kNames)
     if (known == name) return protection;
   return std::nullopt;
