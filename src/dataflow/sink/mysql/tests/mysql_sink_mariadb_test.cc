@@ -151,7 +151,7 @@ TEST_F(MariaDbTest, EveryKindOfValueArrivesExactly) {
 TEST_F(MariaDbTest, ANodeThatStoodStillBeforeItsStatementWritesNothing) {
   const auto table = Accounts();
   RowMaker rows(table);
-  auto sink = Open("worker-count=1");
+  auto sink = Open("?worker-count=1");
   ASSERT_TRUE(Write(*sink, BatchOf(table, {rows.Insert({Int(1), Int(1), Int(1)})})).ok());
   stand_still_at_ = 2;  // the last check before the statement
   const Status status = Write(*sink, BatchOf(table, {rows.Insert({Int(2), Int(2), Int(2)})}));
