@@ -456,9 +456,10 @@ Status ReplicaConfig::Validate() const {
                   "integrity.corruption-handle-level is \"{}\": warn or error",
                   integrity.corruption_handle_level);
   if (integrity.check_level != "none" && !sink.column_selectors.empty())
-    return Status(Code::kInvalidReplicaConfig,
-                  "integrity.integrity-check-level excludes sink.column-selectors: a checksum is of "
-                  "all columns");
+    return Status(
+        Code::kInvalidReplicaConfig,
+        "integrity.integrity-check-level excludes sink.column-selectors: a checksum is of "
+        "all columns");
   if (scheduler.type != "table-number")
     return Status(Code::kInvalidReplicaConfig,
                   "scheduler.type is \"{}\": only \"table-number\" is known", scheduler.type);
