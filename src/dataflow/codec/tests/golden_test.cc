@@ -13,6 +13,7 @@
 #include "dataflow/codec/encoder.h"
 #include "dataflow/codec/message_order.h"
 #include "dataflow/codec/tests/golden_avro.h"
+#include "dataflow/codec/tests/golden_digests.h"
 #include "dataflow/codec/tests/golden_messages.h"
 #include "dataflow/codec/tests/recorded_changes.h"
 #include "dataflow/codec/tests/rows.h"
@@ -51,6 +52,7 @@ std::vector<Variant> Variants() {
   };
   add("storage_csv", Protocol::kCsv);
   add("storage_csv_ext", Protocol::kCsv, full);
+  add("storage_canal_json", Protocol::kCanalJson);
   add("debezium", Protocol::kDebezium, [](Variant& v) { v.options.cluster_id = "ourcluster"; });
   add("simple_avro", Protocol::kSimple,
       [](Variant& v) { v.options.simple_encoding = SimpleEncoding::kAvro; });
@@ -70,6 +72,7 @@ struct Difference {
   std::string_view table;     // "schema.table"; its rows are not compared
   uint64_t ddl_ts;            // else: what TiCDC has at this commit ts is not compared
   std::string_view variants;  // a prefix of their names
+  uint64_t ddl_until = 0;     // ddl_ts begins a range up to here
 };
 
 // Rows that a lossy MODIFY COLUMN rewrote are not in the log, so the recordings hold no old values
@@ -122,6 +125,28 @@ constexpr Difference kFormerAvro[] = {
     {"c13_partitions.ex", 0, "old_avro"},
     {"c13_partitions.ex_plain", 0, "old_avro"},
 };
+// In both architectures: where one transaction changes 200 tables, some rows of some go out with
+// the name and schema of another, whose columns happen to be the same.
+constexpr Difference kAvroRaces[] = {
+    {"c17_large_txn.m005", 0, "old_avro"},      {"c17_large_txn.m006", 0, "old_avro"},
+    {"c17_large_txn.m007", 0, "old_avro"},      {"c17_large_txn.m018", 0, "old_avro"},
+    {"c17_large_txn.m023", 0, "old_avro"},      {"c17_large_txn.m025", 0, "old_avro"},
+    {"c17_large_txn.m026", 0, "old_avro"},      {"c17_large_txn.m034", 0, "old_avro"},
+    {"c17_large_txn.m037", 0, "old_avro"},      {"c17_large_txn.m063", 0, "old_avro"},
+    {"c17_large_txn.m069", 0, "old_avro"},      {"c17_large_txn.m070", 0, "old_avro"},
+    {"c17_large_txn.m130", 0, "old_avro"},      {"c17_large_txn.m139", 0, "old_avro"},
+    {"c17_large_txn.m165", 0, "old_avro"},      {"c17_large_txn.m196", 0, "old_avro"},
+    {"c17_large_txn.m197", 0, "old_avro"},      {"c17_large_txn.m075", 0, "avro_nodelete"},
+    {"c17_large_txn.m079", 0, "avro_nodelete"}, {"c17_large_txn.m092", 0, "avro_nodelete"},
+    {"c17_large_txn.m100", 0, "avro_nodelete"}, {"c17_large_txn.m105", 0, "avro_nodelete"},
+    {"c17_large_txn.m112", 0, "avro_nodelete"}, {"c17_large_txn.m138", 0, "avro_nodelete"},
+    {"c17_large_txn.m145", 0, "avro_nodelete"},
+};
+// The former architecture sends the tables of a batch of CREATE TABLE as parts of a batch (type 60,
+// QUERY in canal); the present one, and ours, each as a CREATE TABLE of its own.
+constexpr Difference kBatchCreates[] = {
+    {"", 470649490407686159, "old_", 470649499360165895},
+};
 // Rows of partitions name the version in which the partition came to be; ours the table's.
 constexpr Difference kPartitionVersion[] = {
     {"c13_partitions.ex_plain", 0, "simple_avro"},
@@ -151,13 +176,17 @@ bool IsKnownDifference(std::string_view variant, const GoldenItem& item) {
   const auto matches = [&](const Difference& difference) {
     if (!variant.starts_with(difference.variants)) return false;
     if (!item.ddl) return item.table == difference.table;
-    return difference.ddl_ts != 0 &&
-           (item.commit_ts == Ts(difference.ddl_ts) ||
-            item.commit_ts == Ts::FromUnixMs(Ts(difference.ddl_ts).unix_ms()));
+    if (difference.ddl_ts == 0) return false;
+    if (difference.ddl_until != 0)
+      return item.commit_ts.unix_ms() >= Ts(difference.ddl_ts).unix_ms() &&
+             item.commit_ts.unix_ms() <= Ts(difference.ddl_until).unix_ms();
+    return item.commit_ts == Ts(difference.ddl_ts) ||
+           item.commit_ts == Ts::FromUnixMs(Ts(difference.ddl_ts).unix_ms());
   };
   const std::span<const Difference> known[] = {
-      kModifyColumn, kRenameChains, kVirtualKey,       kKeyLost,      kReorganize,    kVoidUpdates,
-      kPresentAvro,  kFormerAvro,   kPartitionVersion, kTimeDefaults, kSchemaVersion, kStaleFlags};
+      kModifyColumn,     kRenameChains, kVirtualKey,    kKeyLost,   kReorganize,
+      kVoidUpdates,      kPresentAvro,  kFormerAvro,    kAvroRaces, kBatchCreates,
+      kPartitionVersion, kTimeDefaults, kSchemaVersion, kStaleFlags};
   return std::ranges::any_of(known, [&](std::span<const Difference> differences) {
     return std::ranges::any_of(differences, matches);
   });
@@ -172,6 +201,17 @@ struct Items {
   std::map<std::string, std::vector<std::string>> rows;  // by table
   std::vector<std::string> ddls;
 };
+
+// Of TiCDC's messages, what the repository has of them.
+struct Expected {
+  std::vector<GoldenItem> items;
+  bool digests = false;  // their texts are
+};
+
+// Ours in the same form: with the digest in front.
+void PutDigests(std::vector<GoldenItem>* items) {
+  for (GoldenItem& item : *items) item.text.insert(0, DigestOf(item.text) + " ");
+}
 
 Items Sorted(const std::string& variant, std::vector<GoldenItem> items,
              const std::set<std::string>& unordered) {
@@ -201,11 +241,11 @@ void DropRepeats(std::vector<GoldenItem>* items) {
 
 // Names the first difference, not all that follows from it.
 void ExpectSame(const std::string& what, const std::vector<std::string>& ours,
-                const std::vector<std::string>& theirs) {
+                const std::vector<std::string>& theirs, bool digests) {
   for (size_t i = 0; i < std::max(ours.size(), theirs.size()); ++i) {
     const std::string our = i < ours.size() ? ours[i] : "(nothing)";
     const std::string their = i < theirs.size() ? theirs[i] : "(nothing)";
-    if (our == their) continue;
+    if (our == their || (digests && our.substr(0, our.find(' ')) == their)) continue;
     const auto at = std::ranges::mismatch(our, their).in1 - our.begin();
     const size_t from = at > 120 ? static_cast<size_t>(at) - 120 : 0;
     ADD_FAILURE() << what << ", message " << i << " of " << ours.size() << ", TiCDC has "
@@ -224,6 +264,49 @@ bool IsWanted(const std::string& variant) {
 class GoldenTest : public testing::TestWithParam<const char*> {
  protected:
   std::string Case() const { return std::string(CDC_RECORDINGS "/") + GetParam(); }
+
+  // All messages, or their digests; empty where there are none. CDC_GOLDEN_FULL=DIR: reads the
+  // messages from DIR/<case>/expected where the repository keeps digests, and renews these.
+  Result<Expected> ReadExpected(const Variant& variant) {
+    const std::string base = "/expected/" + variant.name;
+    if (std::filesystem::exists(Case() + base + ".jsonl.zst")) {
+      ASSIGN_OR_RETURN(auto items, ReadMessages(variant, Case() + base));
+      return Expected{.items = std::move(items)};
+    }
+    const std::string digests = Case() + base + ".digests.zst";
+    if (const char* full = std::getenv("CDC_GOLDEN_FULL"); full != nullptr) {
+      const std::string path = fmt::format("{}/{}{}", full, GetParam(), base);
+      if (!std::filesystem::exists(path + ".jsonl.zst")) return Expected{};
+      ASSIGN_OR_RETURN(auto items, ReadMessages(variant, path));
+      if (variant.name == "debezium") DropRepeats(&items);
+      RETURN_UNEXPECTED_IF_ERROR(WriteDigests(digests, items));
+      return Expected{.items = std::move(items)};
+    }
+    if (!std::filesystem::exists(digests)) return Expected{};
+    ASSIGN_OR_RETURN(auto items, ReadDigests(digests));
+    return Expected{.items = std::move(items), .digests = true};
+  }
+
+  static Result<std::vector<GoldenItem>> ReadMessages(const Variant& variant,
+                                                      const std::string& path) {
+    GoldenRegistry registry;
+    if (variant.options.protocol == Protocol::kAvro)
+      RETURN_UNEXPECTED_IF_ERROR(registry.Load(path + ".schemas.json.zst"));
+    ASSIGN_OR_RETURN(const auto golden, ReadGolden(path + ".jsonl.zst"));
+    std::vector<GoldenItem> items;
+    for (const GoldenMessage& message : golden) Append(variant, registry, message.message, &items);
+    return items;
+  }
+
+  // Their partitions' messages interleave.
+  static std::set<std::string> Partitioned(const RecordedChanges& changes) {
+    std::set<std::string> tables;
+    for (const RecordedChanges::Table& table : changes.tables())
+      for (const RowBatch& batch : table.batches)
+        for (const RowChange& row : batch.rows)
+          if (row.table->is_partitioned()) tables.insert(row.table->schema + "." + row.table->name);
+    return tables;
+  }
 
   std::vector<GoldenItem> Encode(const RecordedChanges& changes, Variant variant) {
     variant.options.clock = &clock_;
@@ -270,41 +353,30 @@ class GoldenTest : public testing::TestWithParam<const char*> {
 TEST_P(GoldenTest, MessagesEqualTiCdcs) {
   std::map<bool, std::unique_ptr<RecordedChanges>> loaded;
   for (const Variant& variant : Variants()) {
-    const std::string path = Case() + "/expected/" + variant.name + ".jsonl.zst";
-    if (!std::filesystem::exists(path) || !IsWanted(variant.name)) continue;
+    if (!IsWanted(variant.name)) continue;
     SCOPED_TRACE(variant.name);
+    Result<Expected> expected = ReadExpected(variant);
+    ASSERT_TRUE(expected.has_value()) << expected.error().ToString();
+    if (expected->items.empty()) continue;
     auto& changes = loaded[variant.force_replicate];
     if (changes == nullptr) {
       auto result = RecordedChanges::Load(Case(), variant.force_replicate);
       ASSERT_TRUE(result.has_value()) << result.error().ToString();
       changes = *std::move(result);
     }
-    std::set<std::string> partitioned;  // their partitions' messages interleave
-    for (const RecordedChanges::Table& table : changes->tables())
-      for (const RowBatch& batch : table.batches)
-        for (const RowChange& row : batch.rows)
-          if (row.table->is_partitioned())
-            partitioned.insert(row.table->schema + "." + row.table->name);
-
-    const auto golden = ReadGolden(path);
-    ASSERT_TRUE(golden.has_value()) << golden.error().ToString();
-    GoldenRegistry registry;
-    if (variant.options.protocol == Protocol::kAvro) {
-      const Status loaded =
-          registry.Load(Case() + "/expected/" + variant.name + ".schemas.json.zst");
-      ASSERT_TRUE(loaded.ok()) << loaded.ToString();
-    }
-    std::vector<GoldenItem> expected;
-    for (const GoldenMessage& message : *golden)
-      Append(variant, registry, message.message, &expected);
-    if (variant.name == "debezium") DropRepeats(&expected);
-
-    const Items ours = Sorted(variant.name, Encode(*changes, variant), partitioned);
-    Items theirs = Sorted(variant.name, std::move(expected), partitioned);
-    ExpectSame("DDLs", ours.ddls, theirs.ddls);
-    for (const auto& [table, rows] : ours.rows) ExpectSame(table, rows, theirs.rows[table]);
+    if (variant.name == "debezium" && !expected->digests) DropRepeats(&expected->items);
+    std::vector<GoldenItem> encoded = Encode(*changes, variant);
+    if (expected->digests) PutDigests(&encoded);
+    const std::set<std::string> partitioned = Partitioned(*changes);
+    const Items ours = Sorted(variant.name, std::move(encoded), partitioned);
+    Items theirs = Sorted(variant.name, std::move(expected->items), partitioned);
+    // Storage holds schema changes in another form.
+    if (!variant.name.starts_with("storage_"))
+      ExpectSame("DDLs", ours.ddls, theirs.ddls, expected->digests);
+    for (const auto& [table, rows] : ours.rows)
+      ExpectSame(table, rows, theirs.rows[table], expected->digests);
     for (const auto& [table, rows] : theirs.rows)
-      if (!ours.rows.contains(table)) ExpectSame(table, {}, rows);
+      if (!ours.rows.contains(table)) ExpectSame(table, {}, rows, expected->digests);
   }
 }
 
@@ -314,10 +386,10 @@ INSTANTIATE_TEST_SUITE_P(
                     "04_types_json_enum_set_vector", "05_keys", "06_dml_patterns",
                     "07_generated_columns", "08_defaults_add_column", "09_ddl_columns",
                     "10_ddl_tables", "11_ddl_index", "12_ddl_database_safe", "13_partitions",
-                    "14_views_sequences_temp_safe", "15_foreign_keys", "16_filters",
-                    "19_many_tables", "20_bank", "22_ddl_under_load", "23_ttl_placement_resource",
-                    "24_user_privileges_safe", "25_row_encoding", "26_bdr", "27_check_constraints",
-                    "28_long_txn"),
+                    "14_views_sequences_temp_safe", "15_foreign_keys", "16_filters", "17_large_txn",
+                    "18_wide_rows", "19_many_tables", "20_bank", "21_oltp", "22_ddl_under_load",
+                    "23_ttl_placement_resource", "24_user_privileges_safe", "25_row_encoding",
+                    "26_bdr", "27_check_constraints", "28_long_txn"),
     [](const auto& test) { return std::string(test.param); });
 
 }  // namespace
