@@ -172,6 +172,16 @@ TEST_F(AvroTest, SendsSchemaChangesAndWatermarksOnlyOnDemand) {
   EXPECT_EQ(ToHex(*messages[1].value), "020000000000000008");
 }
 
+TEST_F(AvroTest, StaysInTheRegistrysFormatWhateverCompressionIsAskedFor) {
+  AvroEncoder plain(options_);
+  const auto expected = Encode(plain, insert_);
+  options_.compression = MessageCompression::kLz4;
+  AvroEncoder encoder(options_);
+  const auto messages = Encode(encoder, insert_);
+  EXPECT_EQ(messages[0].value->substr(5), expected[0].value->substr(5));
+  EXPECT_EQ(messages[0].key->substr(5), expected[0].key->substr(5));
+}
+
 TEST_F(AvroTest, CarriesRowChecksumsOverColumnsInTheOrderOfTheirIds) {
   options_.enable_tidb_extension = options_.row_checksum = true;
   options_.avro_unsigned_bigint = AvroUnsignedBigint::kString;
