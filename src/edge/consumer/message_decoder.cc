@@ -147,7 +147,9 @@ std::string DatabaseOfQuery(std::string_view query) {
   if (!is(TakeToken(&query), {"DATABASE", "SCHEMA"})) return "";
   Token token = TakeToken(&query);
   while (is(token, {"IF", "NOT", "EXISTS"})) token = TakeToken(&query);
-  return token.text;
+  // ALTER DATABASE may leave the name out.
+  const bool option = is(token, {"DEFAULT", "CHARACTER", "CHARSET", "COLLATE", "PLACEMENT", "SET"});
+  return option ? "" : token.text;
 }
 
 Result<nlohmann::json> ParseObject(std::string_view text) {

@@ -141,6 +141,7 @@ TEST(DatabaseOfQuery, FindsTheNameOfADatabase) {
   EXPECT_EQ(DatabaseOfQuery("DROP DATABASE IF EXISTS `d`;"), "d");
   EXPECT_EQ(DatabaseOfQuery("ALTER DATABASE\n d CHARACTER SET = utf8mb4"), "d");
   EXPECT_EQ(DatabaseOfQuery("CREATE TABLE a (b INT)"), "");
+  EXPECT_EQ(DatabaseOfQuery("ALTER DATABASE CHARACTER SET utf8mb4"), "");
   EXPECT_EQ(DatabaseOfQuery("CREATE DATABASE"), "");
   EXPECT_EQ(DatabaseOfQuery("CREATE DATABASE `open"), "open");
   EXPECT_EQ(DatabaseOfQuery("/*"), "");
