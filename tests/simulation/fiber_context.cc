@@ -27,9 +27,7 @@ CDC_SWITCHES_STACKS void Jump(std::jmp_buf& place) {
 }  // namespace
 
 FiberContext::FiberContext(std::unique_ptr<char[]> stack, std::function<void()> body)
-    : stack_(std::move(stack)), body_(std::move(body)), sanitizer_(stack_sanitizer::Create()) {}
-
-FiberContext::~FiberContext() { stack_sanitizer::Destroy(sanitizer_); }
+    : stack_(std::move(stack)), body_(std::move(body)) {}
 
 std::unique_ptr<char[]> FiberContext::NewStack() {
   return std::unique_ptr<char[]>(new char[kStackBytes]);
@@ -49,7 +47,7 @@ void FiberContext::Suspend() { SwitchToLoop(); }
 
 // ucontext only begins a body; the jumps after that save the system call of swapcontext.
 CDC_SWITCHES_STACKS void FiberContext::SwitchToBody() {
-  stack_sanitizer::BeforeBody(sanitizer_, stack_.get(), kStackBytes);
+  stack_sanitizer::BeforeBody(stack_.get(), kStackBytes);
   if (_setjmp(g_loop) == 0) {
     if (started_) Jump(place_);
     started_ = true;

@@ -15,7 +15,6 @@ class FiberContext {
  public:
   // Runs `body` from the first Resume on.
   FiberContext(std::unique_ptr<char[]> stack, std::function<void()> body);
-  ~FiberContext();
   FiberContext(const FiberContext&) = delete;
   FiberContext& operator=(const FiberContext&) = delete;
 
@@ -47,7 +46,7 @@ class FiberContext {
   bool started_ = false;
   bool done_ = false;
   ExceptionState exceptions_;
-  void* sanitizer_ = nullptr;  // its own state of this stack
+  void* sanitizer_ = nullptr;  // AddressSanitizer's state of this stack
 };
 
 }  // namespace cdc
