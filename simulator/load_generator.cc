@@ -16,12 +16,10 @@ constexpr int32_t kBalance = 1000;
 
 Result<uint64_t> LoadGenerator::Start(const LoadSpec& spec) {
   using Run = void (LoadGenerator::*)(Load&, std::stop_token);
-  static const std::map<std::string, Run, std::less<>> kKinds{{"stream", &LoadGenerator::Stream},
-                                                              {"huge", &LoadGenerator::Huge},
-                                                              {"bank", &LoadGenerator::Bank},
-                                                              {"oltp", &LoadGenerator::Oltp},
-                                                              {"timed", &LoadGenerator::Timed},
-                                                              {"hot", &LoadGenerator::Oltp}};
+  static const std::map<std::string, Run, std::less<>> kKinds{
+      {"stream", &LoadGenerator::Stream}, {"huge", &LoadGenerator::Huge},
+      {"bank", &LoadGenerator::Bank},     {"oltp", &LoadGenerator::Oltp},
+      {"timed", &LoadGenerator::Timed},   {"hot", &LoadGenerator::Oltp}};
   auto load = std::make_unique<Load>();
   load->spec = spec;
   if (spec.txn_rows == 0) load->spec.txn_rows = 1;

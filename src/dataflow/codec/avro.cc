@@ -46,9 +46,8 @@ AvroEncoder::Layout AvroEncoder::MakeLayout(const TableInfo& table) const {
       layout.columns.push_back(std::move(column));
   }
   if (options_.row_checksum)  // which is computed in this order
-    std::ranges::sort(layout.columns, {}, [&](const AvroColumn& column) {
-      return table.columns[column.position]->id;
-    });
+    std::ranges::sort(layout.columns, {},
+                      [&](const AvroColumn& column) { return table.columns[column.position]->id; });
   return layout;
 }
 

@@ -110,9 +110,10 @@ Status CodecOptions::Validate() const {
   const bool exact_avro = enable_tidb_extension && avro_decimal == AvroDecimal::kString &&
                           avro_unsigned_bigint == AvroUnsignedBigint::kString;
   if (protocol == Protocol::kAvro && row_checksum && !exact_avro)
-    return Status(Code::kSinkConfig,
-                  "avro with integrity-check-level=correctness needs enable-tidb-extension=true, "
-                  "avro-decimal-handling-mode=string and avro-bigint-unsigned-handling-mode=string");
+    return Status(
+        Code::kSinkConfig,
+        "avro with integrity-check-level=correctness needs enable-tidb-extension=true, "
+        "avro-decimal-handling-mode=string and avro-bigint-unsigned-handling-mode=string");
   if (protocol != Protocol::kAvro && !schema_registry_url.empty())
     return Status(Code::kSinkConfig, "schema-registry is for the protocol avro only");
   if (debezium_include_start_ts && protocol != Protocol::kDebezium)

@@ -8,7 +8,6 @@
 
 #include "model/sql_lexer.h"
 
-
 namespace cdc {
 namespace {
 
