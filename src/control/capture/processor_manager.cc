@@ -62,6 +62,13 @@ void ProcessorManager::TickFeed(const ChangefeedId& id, const ChangefeedView& vi
   }
   if (running == running_.end()) {
     if (IsClosing(id)) return;  // the run before this
+    // First it is said, then done: with neither task nor position nobody could tell that it writes.
+    if (!view.positions.contains(options_.capture.id)) {
+      const TaskPosition at_start{.checkpoint_ts = view.Checkpoint(),
+                                  .resolved_ts = view.Checkpoint()};
+      patches->Set(position_key, at_start.ToJson());
+      return;
+    }
     Running started = Start(id, view, task->second);
     std::lock_guard lock(mutex_);
     running = running_.emplace(id, std::move(started)).first;

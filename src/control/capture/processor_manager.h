@@ -43,7 +43,7 @@ struct ProcessorSummary {
 };
 
 // Threads: Tick on the reactor's thread, the rest from any.
-// Order: a changefeed's position appears when its processor has started and goes when it has ended,
+// Order: a changefeed's position appears before its processor starts and goes when it has ended,
 //   so the owner knows when tables may be given to someone else. A processor that failed leaves its
 //   error in the position and stays ended until the owner takes the task away.
 class ProcessorManager : public Reactor {

@@ -88,7 +88,11 @@ class ProcessorManagerTest : public testing::Test {
     EXPECT_TRUE(condition());
   }
 
-  void Assign(const TaskStatus& task) { Put(TaskKey(), task.ToJson()); }
+  // A tick that begins a run only says so; the next one starts it.
+  void Assign(const TaskStatus& task) {
+    Put(TaskKey(), task.ToJson());
+    if (state_.Find(PositionKey()) == nullptr) Tick();
+  }
   std::string TaskKey() const { return paths_.TaskStatus("c", "f"); }
   std::string PositionKey() const { return paths_.TaskPosition("c", "f"); }
   TaskStatus Task() const { return TaskStatus::FromJson(state_.Find(TaskKey())->value).value(); }
@@ -137,6 +141,19 @@ TEST_F(ProcessorManagerTest, RunsWhatIsAssignedAndReportsIt) {
   EXPECT_EQ(stage_.ddl_finished, Ts(8));
   EXPECT_EQ(stage_.started, 1);
   EXPECT_EQ(stage_.cluster, "here");
+}
+
+// Found by the simulation: a task that was taken back before the first position had reached etcd
+// looked as if nobody had begun it, while its processor wrote.
+TEST_F(ProcessorManagerTest, NothingStartsBeforeItsPositionIsInEtcd) {
+  Put(TaskKey(), OneTable().ToJson());
+  const auto patches = manager_->Tick(state_, now_ += 1s).value();
+  state_.ClearChanges();
+  ASSERT_EQ(patches.size(), 1u);
+  EXPECT_EQ(patches[0].key, PositionKey());
+  Put(TaskKey(), std::nullopt);  // comes first, so that the position meets a conflict
+  Tick();
+  EXPECT_EQ(stage_.started, 0);
 }
 
 TEST_F(ProcessorManagerTest, ARemovalReportsWhereTheTableStood) {
