@@ -136,8 +136,9 @@ void Nemesis::RestartNode() {
   const ProcessId process = cluster_.process(node).id;
   cluster_.Close(node);
   scheduler_.SpawnIn(kWorld, [=, this] {
-    while (!peace_ && !cluster_.ended(node)) scheduler_.SleepFor(milliseconds(100));
-    if (!peace_ && cluster_.process(node).id == process) cluster_.Start(node);
+    while (!cluster_.ended(node)) scheduler_.SleepFor(milliseconds(100));
+    // Also in peace: who was ending when it came is not among those that it starts.
+    if (!shutting_down_ && cluster_.process(node).id == process) cluster_.Start(node);
   });
 }
 
@@ -311,6 +312,7 @@ bool Nemesis::HasKeys(const ChangefeedId& id) {
 
 // All that is left behind hangs on the leases of those that crashed.
 void Nemesis::ShutDown() {
+  shutting_down_ = true;
   for (int node = 0; node < cluster_.nodes(); ++node) cluster_.Close(node);
   Await("some thread does not end", seconds(60), [this] { return cluster_.all_ended(); });
   Await("a capture's key is left behind", seconds(12),

@@ -55,6 +55,7 @@ class Nemesis {
   Scheduler scheduler_;
   SimCluster cluster_;
   bool peace_ = false;
+  bool shutting_down_ = false;
   bool over_ = false;
   int next_feed_ = 1;
   int faults_ = 0;
