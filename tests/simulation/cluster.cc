@@ -103,15 +103,15 @@ void SimCluster::Heal() {
       Start(node);
       continue;
     }
-    process(node).links = {.lease_forgotten = process(node).links.lease_forgotten};
+    process(node).links = {.leases_forgotten = process(node).links.leases_forgotten};
   }
 }
 
 void SimCluster::ForgetLease(int node) {
   Links& links = process(node).links;
-  links.lease_forgotten = true;
+  ++links.leases_forgotten;
   etcd_.store().RevokeLease(process(node).etcd->last_lease());
-  Scheduler::current()->After(options_.session_ttl, [&links] { links.lease_forgotten = false; });
+  Scheduler::current()->After(options_.session_ttl, [&links] { --links.leases_forgotten; });
 }
 
 SimWriter SimCluster::Writer() {

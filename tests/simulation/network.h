@@ -36,8 +36,8 @@ struct Link {
 
 // All links of a process.
 struct Links {
-  bool dead = false;             // the process was killed: it cannot send any more
-  bool lease_forgotten = false;  // by etcd, before its time: nothing gets downstream
+  bool dead = false;         // the process was killed: it cannot send any more
+  int leases_forgotten = 0;  // by etcd, before their time: nothing gets downstream
   Link etcd;
   Link watch;  // news from etcd; cut when `etcd` is
   Link pd;

@@ -66,7 +66,7 @@ class SimSink : public Sink {
   Status Checkpoint(Ts ts) override {
     downstream_.promises.Expect(ts > told_, "a sink is told a checkpoint that goes back");
     told_ = ts;
-    if (MayWrite() && !links_.dead && !links_.lease_forgotten)
+    if (MayWrite() && !links_.dead && links_.leases_forgotten == 0)
       downstream_.promises.CheckpointTold(changefeed_, writer_, ts);
     return Status::Ok();
   }
@@ -91,7 +91,7 @@ class SimSink : public Sink {
                              [this, serve = std::move(serve), &downstream = downstream_,
                               &links = links_]() -> std::optional<Outcome> {
                                if (links.dead && downstream.chance.OneIn(2)) return std::nullopt;
-                               if (links.lease_forgotten) return std::nullopt;
+                               if (links.leases_forgotten > 0) return std::nullopt;
                                return serve();
                              });
   }
