@@ -152,6 +152,24 @@ std::string DatabaseOfQuery(std::string_view query) {
   return option ? "" : token.text;
 }
 
+std::optional<QueriedRename> RenameOfQuery(std::string_view query) {
+  if (Upper(TakeToken(&query).text) != "RENAME" || Upper(TakeToken(&query).text) != "TABLE")
+    return std::nullopt;
+  QueriedRename rename;
+  const auto take_name = [&](std::string* schema, std::string* table) {
+    const Token first = TakeToken(&query);
+    const Token dot = TakeToken(&query);
+    const Token second = TakeToken(&query);
+    *schema = first.text;
+    *table = second.text;
+    return first.quoted && dot.text == "." && second.quoted;
+  };
+  if (!take_name(&rename.schema, &rename.table) || Upper(TakeToken(&query).text) != "TO" ||
+      !take_name(&rename.new_schema, &rename.new_table) || !TakeToken(&query).text.empty())
+    return std::nullopt;
+  return rename;
+}
+
 Result<nlohmann::json> ParseObject(std::string_view text) {
   nlohmann::json parsed = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!parsed.is_object()) return Error(Code::kDecode, "a message that is no JSON object");

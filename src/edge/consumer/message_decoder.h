@@ -41,5 +41,11 @@ DdlType DdlTypeOfQuery(std::string_view query);
 // The database that a CREATE, DROP or ALTER DATABASE names, for protocols that do not name it
 // beside the statement; "" for other statements.
 std::string DatabaseOfQuery(std::string_view query);
+// What a RENAME TABLE of one table renames, with all names quoted and with their databases, as a
+// changefeed sends it; nullopt for other statements.
+struct QueriedRename {
+  std::string schema, table, new_schema, new_table;
+};
+std::optional<QueriedRename> RenameOfQuery(std::string_view query);
 
 }  // namespace cdc

@@ -10,6 +10,7 @@
 #include "dataflow/sink/mysql/server_error.h"
 #include "dataflow/sink/mysql/session.h"
 #include "dataflow/sink/mysql/sql_writer.h"
+#include "edge/consumer/message_decoder.h"
 
 namespace cdc {
 namespace {
@@ -186,6 +187,16 @@ Status RowApplier::ApplyDdl(const ConsumedDdl& ddl, std::stop_token stop) {
   event.query = ddl.query;
   event.schema = ddl.schema;
   event.table = ddl.table;
+  // The names tell whether it has happened, should a run before this one have ended in it.
+  if (const auto rename = RenameOfQuery(ddl.query)) {
+    auto before = std::make_shared<TableInfo>();
+    before->schema = rename->schema;
+    before->name = rename->table;
+    auto after = std::make_shared<TableInfo>();
+    after->schema = rename->new_schema;
+    after->name = rename->new_table;
+    event.tables.push_back({.before = std::move(before), .after = std::move(after)});
+  }
   RETURN_IF_ERROR(ddl_.Execute(event, stop));
   tables_.clear();
   return Status::Ok();

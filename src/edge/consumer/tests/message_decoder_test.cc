@@ -147,5 +147,15 @@ TEST(DatabaseOfQuery, FindsTheNameOfADatabase) {
   EXPECT_EQ(DatabaseOfQuery("/*"), "");
 }
 
+TEST(RenameOfQuery, ReadsTheRenameOfOneTable) {
+  const auto rename = RenameOfQuery("RENAME TABLE `a`.`t` TO `b`.`u`");
+  ASSERT_TRUE(rename);
+  EXPECT_EQ(rename->schema + "." + rename->table, "a.t");
+  EXPECT_EQ(rename->new_schema + "." + rename->new_table, "b.u");
+  EXPECT_FALSE(RenameOfQuery("RENAME TABLE `a`.`t` TO `a`.`u`, `a`.`u` TO `a`.`t`"));
+  EXPECT_FALSE(RenameOfQuery("RENAME TABLE t TO u"));
+  EXPECT_FALSE(RenameOfQuery("ALTER TABLE `a`.`t` RENAME `a`.`u`"));
+}
+
 }  // namespace
 }  // namespace cdc
