@@ -123,8 +123,9 @@ class Changefeed:
 class CdcServer(Program):
     """`cdc server`. restart() keeps address, data directory and log."""
 
-    def __init__(self, directory: Path, pd: str, name: str = "cdc"):
+    def __init__(self, directory: Path, pd: str, name: str = "cdc", flags: tuple[str, ...] = ()):
         super().__init__(name, directory / f"{name}.out")
+        self.flags = flags
         self.directory = directory
         self.pd = pd
         self.cli = Cli(pd)
@@ -136,6 +137,7 @@ class CdcServer(Program):
         return [f"--pd={self.pd}", f"--addr={self.address}", f"--data-dir={data_dir}"] + [
             f"--log-file={self.server_log}",
             "--log-level=info",
+            *self.flags,
         ]
 
     def start(self, wait: bool = True) -> "CdcServer":
